@@ -44,9 +44,10 @@ class Event:
     done: float | None = None
     total: float | None = None
     unit: str = ""
-    # Such as loss, tokens_per_second, seconds_left.
+    # Such as loss, tokens_per_second, seconds_left, make_seconds_left.
     numbers: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)  # such as base, device
+    phase: str = ""  # the part of a stage that it belongs to, if the stage has several
     # The message for the page, where no command can be typed. Empty: `message` names none.
     page_message: str = ""
 

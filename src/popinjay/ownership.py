@@ -16,7 +16,7 @@ from popinjay.post import Author, Post, handle_of, read_posts
 from popinjay.sources import Findings, Reading
 from popinjay.sources.generic_names import is_generic
 from popinjay.stages.collect import Opened, is_account
-from popinjay.store import kept
+from popinjay.store import kept, make_log
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
 from popinjay.store.record import Asked
@@ -299,6 +299,7 @@ def _all_of(run: Run, newcomers: set[str]) -> Iterator[str]:
         FILE,
         MARKS,
         kept.FILE,
+        make_log.FOLDER,
         ENGINE_FOLDER,
         Checkpoints.folder_of(run.path).name,
     )

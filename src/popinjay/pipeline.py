@@ -52,6 +52,7 @@ from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
 from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
+from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
 from popinjay.store.run import FETCHED, Run, State, check_name, home, is_name
 from popinjay.store.stage_runner import run_stage
@@ -59,6 +60,8 @@ from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_name
 from popinjay.trackers import NONE, chosen
 from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
+from popinjay.training.estimate import MakeEstimate, estimate_make
+from popinjay.training.make_clock import MakeClock
 
 
 def make(
@@ -109,6 +112,7 @@ def make(
         readings,
         run.locked(),
         nothing_left(run),
+        logged(run, listener) as listener,
         tracking(run, trackers, usual.track.track_posts, listener) as listener,
     ):
         finish(run)
@@ -182,12 +186,32 @@ def note_inherited(run: Run, given: Mapping[str, Any], listener: Listener) -> No
 def learn(
     run: Run, options: MakeOptions, listener: Listener, ask: Callable[[str], bool] | None = None
 ) -> None:
-    """Run all stages after the first, and draw a first picture before the card."""
+    """Run all stages after the first, and draw a first picture before the card.
+
+    Events say how much of it is done and how long the rest will take.
+    """
     run_stage(run, stage_named("clean"), options.clean, clean, listener)
     run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
     base = base_for(
         run, options.train, bases.Consent(ask, options.bases.yes, options.bases.accept), listener
     )
+    with MakeClock(expected(run, base, options), listener) as clock:
+        teach(run, base, options, clock)
+
+
+def expected(run: Run, base: bases.Base, options: MakeOptions) -> MakeEstimate:
+    """Estimate how long the stages after `dataset` will take."""
+    authors = run.record.cleaned.authors
+    posts = max((author["used"] for author in authors), default=0)
+    characters = max((author["characters"] for author in authors), default=0)
+    several = len(authors)  # of which the smaller ones are repeated up to the largest
+    return estimate_make(
+        base, several * posts, several * characters, options.train, options.evaluate
+    )
+
+
+def teach(run: Run, base: bases.Base, options: MakeOptions, listener: Listener) -> None:
+    """Train and measure, draw the picture, write the card."""
     run_stage(
         run,
         stage_named("train"),
@@ -222,6 +246,7 @@ def relearn(
     track = track or TrackOptions()
     with (
         run.locked(),
+        logged(run, listener) as listener,
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)

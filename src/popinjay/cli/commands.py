@@ -57,7 +57,9 @@ def do_make(args: argparse.Namespace) -> None:
     ask: dict[str, Any] = {}
     if questions.may_ask(args.quiet or args.json):
         ask = {"ask_whose": questions.whose, "ask_name": questions.name, "ask": questions.yes}
-    with progress.listening(quiet=args.quiet, as_json=args.json) as listener:
+    with progress.listening(
+        quiet=args.quiet, as_json=args.json, verbose=args.verbose, stopping=progress.SAVING
+    ) as listener:
         persona = make(
             *args.specs,
             name=args.name,
@@ -299,7 +301,9 @@ def do_demo(args: argparse.Namespace) -> None:
     """Make the demo's three personas."""
     from popinjay.demo import demo
 
-    with progress.listening(quiet=args.quiet) as listener:
+    with progress.listening(
+        quiet=args.quiet, verbose=args.verbose, stopping=progress.SAVING
+    ) as listener:
         personas = demo(listener, args.home)
     if args.quiet:
         names = ", ".join(persona.name for persona in personas)

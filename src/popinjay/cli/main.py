@@ -114,6 +114,7 @@ def _make(actions: Any) -> None:
     )
     _add_options(command, *options.MakeOptions.PARTS.values())
     command.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    _add_verbose(command)
     command.add_argument("--json", action="store_true", help="print every event as a line of JSON")
 
 
@@ -341,6 +342,7 @@ def _demo(actions: Any) -> None:
         "possible",
     )
     command.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    _add_verbose(command)
 
 
 # What commands have in common
@@ -365,6 +367,12 @@ def _command(
     )
     command.set_defaults(run=run, parser=command)
     return command
+
+
+def _add_verbose(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--verbose", action="store_true", help="show the numbers of the training too, such as loss"
+    )
 
 
 def _add_name(command: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from popinjay.cli.live_progress import progress_paused
 from popinjay.whose import WHOSE
 
 
@@ -15,6 +16,7 @@ def may_ask(suppressed: bool) -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty() and not suppressed
 
 
+@progress_paused()
 def yes(question: str) -> bool:
     """Ask a yes-or-no question; any other answer is a no.
 
@@ -28,6 +30,7 @@ def yes(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+@progress_paused()
 def name(spec: str) -> str | None:
     """Ask for a persona's name, because `spec` does not tell the author; None for no answer."""
     print(f"{spec!r} does not say whose posts these are.", file=sys.stderr)
@@ -35,6 +38,7 @@ def name(spec: str) -> str | None:
     return sys.stdin.readline().strip() or None
 
 
+@progress_paused()
 def accepts(title: str, name: str, summary: Iterable[str], url: str) -> str | None:
     """Ask to accept terms of use by typing their name.
 
@@ -55,6 +59,7 @@ def accepts(title: str, name: str, summary: Iterable[str], url: str) -> str | No
     return answer if answer == name else None
 
 
+@progress_paused()
 def whose() -> str | None:
     """Ask whose words the posts are; None for no answer."""
     choices = list(WHOSE)

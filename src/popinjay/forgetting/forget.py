@@ -21,7 +21,7 @@ from popinjay.persona import INDEX
 from popinjay.post import handle_of, read_json, read_posts
 from popinjay.sources.network.mirror import all_mirrors
 from popinjay.stages.collect import in_words
-from popinjay.store import kept
+from popinjay.store import kept, make_log
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.store.job_events import drop_samples
@@ -208,6 +208,7 @@ def _derived(run: Run, new: Forgotten) -> Iterator[str]:
     after = STAGES[[stage.name for stage in STAGES].index("train") + 1 :]
     yield from (name for stage in after for name in stage.makes)
     yield from (PICTURE_FILE, *REPORTS)
+    yield make_log.FOLDER  # its samples and notes may quote posts
     yield f"{ENGINE_FOLDER}/{INDEX}"  # hashes of every post, with a key that is not secret
     yield from (
         f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial")

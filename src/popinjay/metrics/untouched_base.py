@@ -38,14 +38,25 @@ class UntouchedBase:
 
         `write(start)` gives those from place `start` up to `count`; it is called if fewer are kept.
         """
-        about = {"base": self._fingerprint, "writing": WRITING, "settings": dict(settings)}
-        path = self._folder / f"posts-{_hash(about)[:16]}.json"
-        kept = read_entry(path, about)
-        posts = list(kept) if _is_list_of(str, kept) else []
+        path, about = self._entry(settings)
+        posts = self._kept(settings)
         if len(posts) < count:
             posts += write(len(posts))
             keep_entry(path, about, posts)
         return posts[:count]
+
+    def has_written(self, count: int, settings: Mapping[str, Any]) -> bool:
+        """Return whether that many posts with these settings are cached."""
+        return len(self._kept(settings)) >= count
+
+    def _kept(self, settings: Mapping[str, Any]) -> list[str]:
+        kept = read_entry(*self._entry(settings))
+        return list(kept) if _is_list_of(str, kept) else []
+
+    def _entry(self, settings: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+        """Return where posts with these settings are cached, and what identifies them there."""
+        about = {"base": self._fingerprint, "writing": WRITING, "settings": dict(settings)}
+        return self._folder / f"posts-{_hash(about)[:16]}.json", about
 
     def bits(
         self, held_out: Mapping[str, Sequence[str]], score: Callable[[], dict[str, float]]

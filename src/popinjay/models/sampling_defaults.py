@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from popinjay.models.generation_config import FILE, UNREADABLE, read_config, unreadable
-from popinjay.options import Sampling
+from popinjay.options import Sampling, SayOptions
 
 PLAIN = Sampling(1.0, 0.95)  # HuggingTweets' settings, for models whose config gives none
 
@@ -31,3 +32,8 @@ def write_sampling(folder: Path, sampling: Sampling) -> None:
     """Set the defaults in a model folder's generation_config.json."""
     text = json.dumps(read_config(folder) | sampling._asdict(), indent=2, sort_keys=True)
     (folder / FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def unprompted_settings(given: Sampling, seed: int) -> dict[str, Any]:
+    """Return the settings of unprompted posts, for the report and to identify cached ones."""
+    return {**given._asdict(), "max_tokens": SayOptions.max_tokens, "seed": seed}

@@ -123,6 +123,7 @@ def calibrate(
     reference = Reference(validation, training, copies)
     total = len(TEMPERATURES) + len(NUCLEI)
     trials: list[Trial] = []
+    tell(0, total)
 
     def attempt(sampling: Sampling) -> None:
         taken = time.monotonic() - began

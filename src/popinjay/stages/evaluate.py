@@ -18,7 +18,7 @@ from popinjay.metrics.suite import METRICS, compare
 from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
-from popinjay.models.sampling_defaults import PLAIN
+from popinjay.models.sampling_defaults import PLAIN, unprompted_settings
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_authors, read_posts, read_rows
 from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings, Training
@@ -31,8 +31,11 @@ from popinjay.store.forgotten import marks_of
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT
 from popinjay.store.stage_runner import StageContext
 from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.training.phases import Phase
 
 STAGE = "evaluate"
+WRITING = "writing posts to measure"
+WRITING_AS_BASE = "having the base write, too"
 BITS_WHAT = "held-out posts, each scored alone from the separator; lower is better"
 
 
@@ -53,7 +56,9 @@ def evaluate(
     }
     rows = read_rows(context.need("train.jsonl"))
     training = list(dict.fromkeys(row["text"] for row in rows))  # cyborgs repeat a smaller author's
+    _doing("scoring posts it hasn't read", listener, Phase.SCORE)
     bits = score(context.need("model"), held_out)
+    _doing(WRITING, listener, Phase.WRITE)
     decoder = open_decoder(context.need("model"), cache=context.run.path / ENGINE_FOLDER)
     samples = write_unprompted(decoder, options.samples, options.seed, listener)
     of_base = _measure_base(base, held_out, options.seed, listener)
@@ -64,7 +69,7 @@ def evaluate(
         model=context.run.record.hashes()["model"],
         posts=PostCounts(len(training), len(compared.author), size, len(samples)),
         sampling=SamplingSettings.from_json(
-            {**sampling(decoder.sampling, options.seed), **_trials(context)}
+            {**unprompted_settings(decoder.sampling, options.seed), **_trials(context)}
         ),
         bits_per_byte=BitsPerByte(bits, of_base.bits, BITS_WHAT, len(compared.author), size),
         measures=compare(compared, options.seed, _progress(listener)),
@@ -140,6 +145,11 @@ def score(folder: Path, posts: dict[str, list[str]]) -> dict[str, float]:
     }
 
 
+def _doing(what: str, listener: Listener, phase: Phase) -> None:
+    """Tell the user what is done now, which may take seconds."""
+    listener(Event(STAGE, EventKind.PROGRESS, what, phase=phase))
+
+
 def write_unprompted(
     decoder: Decoder,
     count: int,
@@ -147,6 +157,7 @@ def write_unprompted(
     listener: Listener,
     start: int = 0,
     given: Sampling | None = None,
+    phase: Phase = Phase.WRITE,
 ) -> list[GeneratedPost]:
     """Return the posts that outputs are measured on: without a prompt, and before any filter.
 
@@ -157,6 +168,7 @@ def write_unprompted(
         listener: Is told how far it is.
         start: The place of the first post that is wanted.
         given: Sampling settings, by default the model's own.
+        phase: Which phase of `make` this is.
     """
     said: list[GeneratedPost] = []
     began, left = time.monotonic(), count - start
@@ -169,19 +181,15 @@ def write_unprompted(
             event = Event(
                 STAGE,
                 EventKind.PROGRESS,
-                "writing posts",
+                WRITING if phase is Phase.WRITE else WRITING_AS_BASE,
                 done=start + len(said),
                 total=count,
                 unit="posts",
                 numbers=numbers,
+                phase=phase,
             )
             listener(event)
     return said
-
-
-def sampling(given: Sampling, seed: int) -> dict[str, Any]:
-    """Return the settings of unprompted posts, for the report and to identify cached ones."""
-    return {**given._asdict(), "max_tokens": SayOptions.max_tokens, "seed": seed}
 
 
 def _trials(context: StageContext) -> dict[str, Any]:
@@ -202,14 +210,15 @@ def _measure_base(
     count = max_texts([text for own in held_out.values() for text in own])
 
     def write(start: int) -> list[str]:
+        _doing(WRITING_AS_BASE, listener, Phase.WRITE_BASE)
         decoder = open_decoder(folder, cache=kept.engine)
-        return [
-            said.text for said in write_unprompted(decoder, count, seed, listener, start, PLAIN)
-        ]
+        posts = write_unprompted(decoder, count, seed, listener, start, PLAIN, Phase.WRITE_BASE)
+        return [said.text for said in posts]
 
+    _doing("scoring them with the base", listener, Phase.SCORE_BASE)
     try:
         bits = kept.bits(held_out, lambda: score(folder, held_out))
-        return OfBase(bits, kept.written(count, sampling(PLAIN, seed), write))
+        return OfBase(bits, kept.written(count, unprompted_settings(PLAIN, seed), write))
     except BaseModelError as error:
         return _unmeasured(error, listener)
 
@@ -230,6 +239,7 @@ def _progress(listener: Listener) -> Callable[[str], None]:
             done=next(places),
             total=len(METRICS),
             unit="measures",
+            phase=Phase.COMPARE,
         )
     )
 

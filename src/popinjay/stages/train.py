@@ -32,9 +32,11 @@ from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.device import choose_device, choose_precision, memory
+from popinjay.training.phases import Phase
+from popinjay.training.reporter import STAGE
 from popinjay.training.train_step import TrainStep, needs_recompute
 from popinjay.training.trainable import LORA, trainable_weights
-from popinjay.training.trainer import STAGE, Settings, Trainer
+from popinjay.training.trainer import Settings, Trainer
 
 
 def settle(
@@ -149,6 +151,7 @@ def _learn(
 ) -> Learnt:
     """Train, and save the model."""
     began = time.monotonic()
+    _doing("loading the base model", listener)
     device = choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
     trainer = prepare(
@@ -162,6 +165,7 @@ def _learn(
     except TrainingError:
         Checkpoints.forget(context.run.path)  # resumed from there it would only fail again
         raise
+    _doing("saving the model", listener, Phase.SETTLE)
     folder = context.path("model")
     is_thin = options.keep == "adapter"
     trainer.train_step.finish(folder, thin=is_thin)
@@ -176,6 +180,11 @@ def _learn(
     return Learnt(
         _facts(base, options, model, trainer, device), trainer.index, trainer.seconds_left()
     )
+
+
+def _doing(what: str, listener: Listener, phase: Phase = Phase.PREPARE) -> None:
+    """Tell the user what is done now, which may take seconds."""
+    listener(Event(STAGE, EventKind.PROGRESS, what, phase=phase))
 
 
 def _tell_settings(base: bases.Base, settings: Settings, device: str, listener: Listener) -> None:
@@ -215,9 +224,11 @@ def _calibrate(
                 done=done,
                 total=total,
                 unit="settings",
+                phase=Phase.SETTLE,
             )
         )
 
+    _doing("getting it ready to write", listener, Phase.SETTLE)
     folder = context.path("model")
     decoder = open_decoder(folder, cache=context.run.path / ENGINE_FOLDER)
     found = calibrate(
@@ -256,6 +267,7 @@ def _facts(
         "device": device,
         "steps": now.step,
         "best_step": now.best_step,
+        "epochs_seen": round(now.step / trainer.steps_per_epoch, 3),
         "tokens": now.tokens,
         "seconds": round(now.seconds, 1),
         "validation_bits_per_byte": round(now.best, 4),

@@ -44,3 +44,15 @@ def roughly(seconds: float) -> str:
     if hours < 1.25:
         return "about an hour"
     return f"about {hours:.0f} hours" if hours >= 10 else f"about {hours:.1f} hours"
+
+
+def time_left(seconds: float) -> str:
+    """Return how long something will still take, in steps that a person can use."""
+    if seconds < 10:
+        return "a few seconds left"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s left"
+    if seconds < 3600:
+        return f"about {seconds / 60:.0f} min left"
+    hours = seconds / 3600
+    return f"about {hours:.0f} h left" if hours >= 10 else f"about {hours:.1f} h left"

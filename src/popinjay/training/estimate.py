@@ -6,15 +6,21 @@ reference rates below are scaled by the speed of a matrix product, which takes a
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from popinjay.metrics.measure import MAX_TEXTS
+from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.models import bases
 from popinjay.models.bases import Base
+from popinjay.models.sampling_defaults import PLAIN, unprompted_settings
 from popinjay.options import EvaluateOptions, TrainOptions
 from popinjay.store.speed import measured_rates
+from popinjay.text.quantities import duration, roughly
+from popinjay.training.overhead import OVERHEAD_SHARE
 from popinjay.training.phases import Phase
 
 # Shares of the posts with usual options: held out to measure, set aside to validate.
@@ -27,8 +33,8 @@ FIXED_CHARACTERS = 20_000  # what loading a model costs, as characters to be sco
 FIXED_POSTS = 1_000  # what a card costs besides its posts
 
 # Seconds a unit on two cores of a Xeon of 2.1 GHz (AVX-512, bf16) that multiplies matrices at
-# REFERENCE_SPEED; measured as in docs/log.md ("How long make takes").
-REFERENCE_SPEED = 120e9  # operations a second, float32
+# REFERENCE_SPEED; measured as docs/log.md says ("How long make takes").
+REFERENCE_SPEED = 250e9  # operations a second, float32
 REFERENCE: Mapping[str, Mapping[Phase, float]] = {
     bases.BUILT_IN: {
         Phase.PREPARE: 4.0,
@@ -36,7 +42,8 @@ REFERENCE: Mapping[str, Mapping[Phase, float]] = {
         Phase.SETTLE: 8.0 / (CALIBRATION_POSTS * 120),
         Phase.SCORE: 2.0 / 40_000,
         Phase.WRITE: 4.0 / (1000 * 120),
-        Phase.BASE: 4.0 / (300 * 120),
+        Phase.SCORE_BASE: 2.0 / 40_000,
+        Phase.WRITE_BASE: 4.0 / (300 * 120),
         Phase.COMPARE: 5.0 / 2000,
         Phase.PICTURE: 1.0,
         Phase.CARD: 0.3 / 2000,
@@ -47,7 +54,8 @@ REFERENCE: Mapping[str, Mapping[Phase, float]] = {
         Phase.SETTLE: 60.0 / (CALIBRATION_POSTS * 120),
         Phase.SCORE: 15.0 / 40_000,
         Phase.WRITE: 50.0 / (1000 * 120),
-        Phase.BASE: 30.0 / (300 * 120),
+        Phase.SCORE_BASE: 15.0 / 40_000,
+        Phase.WRITE_BASE: 30.0 / (300 * 120),
         Phase.COMPARE: 5.0 / 2000,
         Phase.PICTURE: 3.0,
         Phase.CARD: 0.3 / 2000,
@@ -56,8 +64,9 @@ REFERENCE: Mapping[str, Mapping[Phase, float]] = {
 TOKENS_A_CHARACTER = {bases.BUILT_IN: 0.36}
 USUAL_TOKENS_A_CHARACTER = 0.29
 REFERENCE_PARAMETERS = 134.5e6  # of the base whose rates stand for those not in the table
-# Independent of the size of the base model.
-SAME_FOR_ALL = (Phase.COMPARE, Phase.CARD)
+SAME_FOR_ALL = (Phase.COMPARE, Phase.CARD)  # whatever the base model
+NEARLY_ALL = 0.95  # of the posts that the untouched base writes
+MAX_CORES = 8  # that make a small model faster
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,21 @@ class MakeEstimate:
     download_bytes: int  # of the base model; 0 if it is here
     is_measured: bool  # by an earlier make of the same base on this machine
     phases: Mapping[Phase, float]  # seconds of each, in order
+    work: Mapping[Phase, float]  # units of each
+    rates_key: str  # under which its rates are kept
+    budget: float | None = None  # seconds, of the training
+
+    def rate(self, phase: Phase) -> float:
+        """Return the seconds that a unit of a phase is estimated to take."""
+        work = self.work.get(phase)
+        return self.phases.get(phase, 0.0) / work if work else 0.0
+
+    def in_words(self) -> str:
+        """Return the whole time in words, such as "about 5 minutes in all"."""
+        whole = f"{roughly(self.seconds)} in all"
+        if self.budget is not None:
+            return f"{whole}, up to {duration(self.budget)} of them to learn"
+        return whole if self.is_measured else f"{whole}, judging by the speed of this machine"
 
     def to_json(self) -> dict[str, float | bool]:
         """Return the estimate for JSON."""
@@ -93,19 +117,29 @@ def estimate_make(
     here = bases.is_here(base)
     work = units(base, posts, characters, train, evaluate)
     measured = measured_rates(rates_key(base, train))
-    is_measured = Phase.LEARN in measured or train.budget_seconds() is not None
-    slowness = 1.0 if set(work) <= set(measured) else REFERENCE_SPEED / matrix_speed()
+    is_measured = Phase.LEARN in measured
+    is_known = all(phase in measured for phase, count in work.items() if count)
+    slowness = 1.0 if is_known else REFERENCE_SPEED / machine_speed()
     reference = reference_rates(base)
     phases = {
         phase: count * measured.get(phase, slowness * reference[phase])
         for phase, count in work.items()
     }
-    if (budget := train.budget_seconds()) is not None:
+    budget = train.budget_seconds()
+    if budget is not None:
         within = phases[Phase.PREPARE] + phases[Phase.LEARN]
         phases[Phase.PREPARE] = min(phases[Phase.PREPARE], budget / 2)
         phases[Phase.LEARN] = min(within, budget) - phases[Phase.PREPARE]
+        rest = max(budget - within, OVERHEAD_SHARE * budget)
+        phases[Phase.SETTLE] = min(phases[Phase.SETTLE], rest)
     return MakeEstimate(
-        sum(phases.values()), 0 if here else base.download_bytes or 0, is_measured, phases
+        seconds=sum(phases.values()),
+        download_bytes=0 if here else base.download_bytes or 0,
+        is_measured=is_measured,
+        phases=phases,
+        work=work,
+        rates_key=rates_key(base, train),
+        budget=budget,
     )
 
 
@@ -119,15 +153,19 @@ def units(
 ) -> dict[Phase, float]:
     """Return how much there is to do in each phase, in units that each take about as long."""
     length = characters / max(1, posts) + POST_OVERHEAD
-    held_out = HELD_OUT_SHARE * posts
+    held_out = min(HELD_OUT_SHARE * posts, MAX_TEXTS)
+    scored = FIXED_CHARACTERS + HELD_OUT_SHARE * characters
     tokens = training_tokens(base, posts, characters, train)
     return {
         Phase.PREPARE: 1.0,
         Phase.LEARN: tokens,
         Phase.SETTLE: (CALIBRATION_POSTS if posts >= FEWEST_CALIBRATED else 50) * length,
-        Phase.SCORE: FIXED_CHARACTERS + HELD_OUT_SHARE * characters,
+        Phase.SCORE: scored,
         Phase.WRITE: evaluate.samples * length,
-        Phase.BASE: held_out * length,
+        Phase.SCORE_BASE: scored,
+        Phase.WRITE_BASE: 0.0
+        if has_written(base, round(held_out), evaluate)
+        else held_out * length,
         Phase.COMPARE: evaluate.samples + held_out,
         Phase.PICTURE: 1.0,
         Phase.CARD: FIXED_POSTS + posts,
@@ -157,17 +195,41 @@ def reference_rates(base: Base) -> dict[Phase, float]:
     }
 
 
+def has_written(base: Base, count: int, evaluate: EvaluateOptions) -> bool:
+    """Return whether the untouched base's posts to compare with are cached, or nearly all."""
+    if base.folder is not None and base.name != bases.BUILT_IN:
+        return False  # to know its version all of it would have to be read
+    version = bases.fingerprint(base)
+    settings = unprompted_settings(PLAIN, evaluate.seed)
+    return version is not None and UntouchedBase(version).has_written(
+        int(NEARLY_ALL * count), settings
+    )
+
+
 @cache
-def matrix_speed(seconds: float = 0.15) -> float:
-    """Measure, once, how many float operations a second this machine does in matrix products."""
+def machine_speed(seconds: float = 0.1) -> float:
+    """Measure, once, how many float operations a second the cores make in matrix products.
+
+    One core is measured, by its fastest product: what else runs now may not run later.
+    """
     import numpy as np
 
-    size = 384
+    size = 96  # too small to be divided between cores
     a = np.ones((size, size), dtype=np.float32)
     out = np.empty_like(a)
     best = float("inf")
     end = time.perf_counter() + seconds
-    while (now := time.perf_counter()) < end:
+    while (start := time.perf_counter()) < end:
         np.matmul(a, a, out=out)
-        best = min(best, time.perf_counter() - now)
-    return 2 * size**3 / best
+        best = min(best, time.perf_counter() - start)
+    return min(MAX_CORES, _cores()) * 2 * size**3 / best
+
+
+def _cores() -> int:
+    """Return the cores that this process computes on."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -34,11 +34,6 @@ class Schedule:
         """Return whether all steps are done, or the time is up, before this step."""
         return step >= self.steps or (self.budget is not None and seconds >= self.budget)
 
-    def seconds_left(self, step: int, seconds: float) -> float:
-        """Estimate the seconds left from the pace of the first `step` steps."""
-        by_steps = (seconds - self.start) / max(1, step) * (self.steps - step)
-        return by_steps if self.budget is None else max(0.0, min(by_steps, self.budget - seconds))
-
 
 def learning_rate(progress: float, peak: float) -> float:
     """Return the learning rate at this progress: a linear warm-up, then a cosine decay to zero."""

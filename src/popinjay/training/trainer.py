@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
-from popinjay.events import Event, EventKind, Listener, StopReason
-from popinjay.inference.torch_decoder import TorchDecoder
+from popinjay.events import Listener, StopReason
+from popinjay.interrupts import Terminated, interrupts_held
 from popinjay.models.language_model import bits_per_byte
-from popinjay.options import SayOptions
-from popinjay.sampling.generate import generate
-from popinjay.store.files import append_json_line
 from popinjay.text.quantities import duration
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import schedule_batches
 from popinjay.training.checkpoints import Checkpoints, TrainingState
+from popinjay.training.memorization import (
+    estimated_seconds,
+    max_memorized_share,
+    memorized_share,
+)
 from popinjay.training.outcome import TrainingSummary, caution, check_learnt
 from popinjay.training.overhead import (
     MEMORIZATION,
@@ -29,20 +29,15 @@ from popinjay.training.overhead import (
     VALIDATION,
     Overhead,
 )
+from popinjay.training.reporter import TrainingReporter
+from popinjay.training.samples import SAMPLE_SHARE, SampleSchedule, write_sample
 from popinjay.training.schedule import Schedule, learning_rate
 from popinjay.training.train_step import TrainStep
 
-STAGE = "train"
 VALIDATIONS_PER_EPOCH = 3
 PATIENCE = 6  # validations without an improvement before training stops
-MEMORIZATION_SAMPLES = 32  # posts generated to check for memorization
-MEMORIZATION_TOKENS = 40  # of each of them, at most
-SAMPLE_TOKENS = 60  # of a sample shown during training, at most
-SAMPLE_SECONDS = 15.0  # between samples, at least
 MIN_TRAINING_SHARE = 0.5  # of a budget is trained in, however long loading the base model took
 MIN_VALIDATION_TEXTS = 16  # however short the budget is
-BYTES_PER_TOKEN = 4  # of a post, about
-GENERATION_SLOWDOWN = 3  # generating a token takes about this many times as long as scoring one
 BYTES_PER_WEIGHT = 4
 DISK_BYTES_PER_SECOND = 300e6  # for saving the model: a slow disk
 MAX_TIMED_STEPS = 6  # before training starts, to estimate its duration
@@ -80,7 +75,14 @@ class Trainer:
     overhead: Overhead = field(default_factory=lambda: Overhead(None))
     step_seconds: float = 0.0  # spent on steps by this process
     steps_timed: int = 0
-    last_sample_at: float = 0.0
+    seconds_before: float = 0.0  # spent by earlier processes
+    samples: SampleSchedule = field(default_factory=SampleSchedule)
+    steps_per_epoch: int = 1
+    validate_every: int = 1  # steps
+    has_pending_work: bool = False  # of the present step: a checkpoint now would miss it
+
+    def __post_init__(self) -> None:
+        self.report = TrainingReporter(self.listener, self.checkpoints.metrics)
 
     def run(self) -> None:
         """Train to the end, then load the best weights.
@@ -90,55 +92,77 @@ class Trainer:
         weights = self.train_step.weights
         optimizers = self.train_step.optimizer.optimizers
         self.state = state = self.checkpoints.restore(weights, optimizers)
-        clock_start = self.started_at - state.seconds  # earlier processes count
-        steps, steps_per_epoch = self.plan()
-        validate_every = max(1, steps_per_epoch // VALIDATIONS_PER_EPOCH)
+        self.seconds_before = state.seconds
+        steps, self.steps_per_epoch = self.plan()
+        self.validate_every = max(1, self.steps_per_epoch // VALIDATIONS_PER_EPOCH)
 
         self.overhead = Overhead(self.settings.budget, state.overhead)
         if state.step:
             self.resume(len(steps))
         else:
-            self.begin(steps, validate_every)
+            self.begin(steps)
         budget = None if self.settings.budget is None else state.budget
         schedule = Schedule(len(steps), budget, state.start)
-        state.seconds = time.monotonic() - clock_start
-        self.last_sample_at = time.monotonic()
+        self.count_time()
+        try:
+            self.loop(steps, schedule)
+        except (KeyboardInterrupt, Terminated):
+            self.save_interrupted()
+            raise
 
+        self.count_time()
+        self.stop_reason = self.reason_to_stop(schedule)
+        self.conclude()
+        self.checkpoints.load_best(weights)
+
+    def loop(self, steps: list[list[int]], schedule: Schedule) -> None:
+        """Train step by step until there is a reason to stop."""
+        state = self.state
         while not self.reason_to_stop(schedule):
             # One step: forward, backward, update
+            self.has_pending_work = True
             started = time.monotonic()
             progress = schedule.progress(state.step, state.seconds)
             rate = learning_rate(progress, self.settings.learning_rate)
             batch = [self.sequences[i] for i in steps[state.step]]
-            loss, tokens = self.train_step.step(batch, rate)
-            self.count_step(time.monotonic() - started)
-            state.step += 1
-            state.tokens += tokens
-            state.seconds = time.monotonic() - clock_start
-            self.log_step(loss, rate, steps_per_epoch)
-            self.report_progress(loss, schedule)
-
-            # Validation, and now and then a check for memorization and a sample
-            is_last = self.is_up(schedule)
-            is_due = state.step % validate_every == 0 and self.overhead.fits(VALIDATION)
-            if is_last or is_due:
-                check_memorization = self.is_memorization_check_due(
-                    validate_every, steps_per_epoch, is_last=is_last
+            with interrupts_held():
+                loss, tokens = self.train_step.step(batch, rate)
+                self.count_step(time.monotonic() - started)
+                state.step += 1
+                state.tokens += tokens
+                self.count_time()
+                self.log_step(loss, rate)
+                self.has_pending_work = (
+                    self.is_up(schedule) or state.step % self.validate_every == 0
                 )
+            self.report_step(loss, schedule)
+
+            # Validation, and now and then a check for memorization
+            is_last = self.is_up(schedule)
+            is_due = state.step % self.validate_every == 0 and self.overhead.fits(VALIDATION)
+            if is_last or is_due:
+                check_memorization = self.is_memorization_check_due(is_last=is_last)
                 self.validate(state.step, check_memorization=check_memorization)
-                if not is_last and self.is_sample_due():
-                    self.sample()
-                state.seconds = time.monotonic() - clock_start
+                self.count_time()
+            self.has_pending_work = False
 
-            # Checkpoint
+            # A sample and a checkpoint
+            if not is_last and self.is_sample_due():
+                self.sample()
+                self.count_time()
             if self.checkpoints.due():
-                state.overhead = self.overhead.spent
-                self.checkpoints.save(weights, optimizers, state)
+                self.save_checkpoint()
 
-        state.seconds = time.monotonic() - clock_start
-        self.stop_reason = self.reason_to_stop(schedule)
-        self.conclude(steps_per_epoch)
-        self.checkpoints.load_best(weights)
+    def save_checkpoint(self) -> None:
+        """Save the state, which must be that after a whole step."""
+        self.state.overhead = self.overhead.spent
+        optimizers = self.train_step.optimizer.optimizers
+        self.checkpoints.save(self.train_step.weights, optimizers, self.state)
+
+    def save_interrupted(self) -> None:
+        """Save the state of a training that is being stopped, if its last step is whole."""
+        if self.state.step and not self.has_pending_work:
+            self.save_checkpoint()
 
     # before the first step
 
@@ -156,13 +180,13 @@ class Trainer:
         if self.state.validation_count:
             shuffled = deterministic_shuffle(self.validation_texts)
             self.validation_texts = shuffled[: self.state.validation_count]
-        self.note(
+        self.report.note(
             f"Resuming from step {self.state.step:,} of {step_count:,}, "
             "where the last training was stopped."
         )
 
-    def begin(self, steps: list[list[int]], validate_every: int) -> None:
-        """Score the base model, and announce how long the training will take.
+    def begin(self, steps: list[list[int]]) -> None:
+        """Score the base model, show what it says, and find out how long the training will take.
 
         None of a budget is spent on timing steps.
         """
@@ -170,19 +194,20 @@ class Trainer:
         if self.overhead.validation_seconds is not None:
             self.choose_validation_texts(self.overhead.validation_seconds)
         self.validate(0)
+        self.sample()
         validation_seconds = self.overhead.costs[VALIDATION]
         loading_seconds = time.monotonic() - self.started_at
         if budget is not None:
             self.state.start = loading_seconds
             self.divide_budget(budget, validation_seconds)
+            self.report.begins(budget - loading_seconds)
             return
-        validation_count = 1 + len(steps) // validate_every
+        self.report.doing("measuring how fast this machine is")
         step_seconds = self.seconds_per_step(steps)
         self.state.start = time.monotonic() - self.started_at
-        seconds = (
-            loading_seconds + step_seconds * len(steps) + validation_seconds * validation_count
-        )
-        self.note(f"It will take about {duration(seconds)}.", seconds=seconds)
+        validation_count = 1 + len(steps) // self.validate_every
+        seconds = step_seconds * len(steps) + validation_seconds * validation_count
+        self.report.begins(seconds)
 
     def divide_budget(self, budget: float, validation_seconds: float) -> None:
         """Reserve time of the budget (seconds) for the last validation and saving the model."""
@@ -193,10 +218,12 @@ class Trainer:
             loading_seconds + MIN_TRAINING_SHARE * budget,
         )
         seconds = self.state.budget + validation_seconds + saving_seconds
-        reason = ""
         if seconds > budget:
-            reason = f": loading the base model took {duration(loading_seconds)}"
-        self.note(f"It will take {duration(seconds)} at most{reason}.", seconds=seconds)
+            self.report.note(
+                f"It will learn for {duration(seconds)} at most: "
+                f"loading the base model took {duration(loading_seconds)}.",
+                seconds=seconds,
+            )
 
     def choose_validation_texts(self, seconds: float) -> None:
         """Keep a fixed random subset of the validation texts that is scored in this time."""
@@ -226,6 +253,10 @@ class Trainer:
         return sum(warm) / len(warm)
 
     # during training
+
+    def count_time(self) -> None:
+        """Count the time since the training started, in all processes that it took."""
+        self.state.seconds = self.seconds_before + time.monotonic() - self.started_at
 
     def count_step(self, seconds: float) -> None:
         """Count the duration of a step."""
@@ -265,15 +296,20 @@ class Trainer:
         Weights that have begun to memorize training posts are never kept.
         """
         state = self.state
+        self.report.doing(
+            "checking what it has learnt" if step else "seeing how well it knows the voice"
+        )
         with self.overhead.timed(VALIDATION), self.train_step.full_model():
             bits = self.train_step.model.bits(self.validation_texts)
             score = bits_per_byte(bits, self.validation_texts)
         row = {"step": step, "validation_bits_per_byte": score}
         if check_memorization:
+            self.report.doing("checking that it does not recite")
             with self.overhead.timed(MEMORIZATION), self.train_step.full_model():
-                row["copied"] = self.memorized_share(step)
-            state.memorizing = row["copied"] > self.max_memorized_share()
-        self.log_metrics(row)
+                row["copied"] = memorized_share(self.train_step.model, self.index, step)
+            limit = max_memorized_share(self.index, self.validation_texts)
+            state.memorizing = row["copied"] > limit
+        self.report.metrics(row)
         state.last = score
         if step == 0:
             state.first = score
@@ -285,59 +321,33 @@ class Trainer:
         else:
             state.validations_since_best += 1
 
-    def is_memorization_check_due(
-        self, validate_every: int, steps_per_epoch: int, *, is_last: bool
-    ) -> bool:
+    def is_memorization_check_due(self, *, is_last: bool) -> bool:
         """Return whether this validation checks for memorization: once per epoch and at the end.
 
         With a budget, only if there is time for it, and not within the first epoch, in which no
         post is seen twice.
         """
         step = self.state.step
-        is_due = is_last or step % (VALIDATIONS_PER_EPOCH * validate_every) == 0
+        is_due = is_last or step % (VALIDATIONS_PER_EPOCH * self.validate_every) == 0
         if self.settings.budget is None:
             return is_due
-        if not is_due or step < steps_per_epoch:
+        if not is_due or step < self.steps_per_epoch:
             return False
         return self.overhead.fits(MEMORIZATION, self.estimated_check_seconds())
 
     def estimated_check_seconds(self) -> float:
         """Estimate the duration of a memorization check from that of the last validation."""
-        validation_bytes = sum(len(text.encode()) for text in self.validation_texts)
-        return (
-            GENERATION_SLOWDOWN
-            * self.overhead.costs.get(VALIDATION, 0.0)
-            * MEMORIZATION_SAMPLES
-            * MEMORIZATION_TOKENS
-            / max(1.0, validation_bytes / BYTES_PER_TOKEN)
-        )
-
-    def memorized_share(self, step: int) -> float:
-        """Return the share of unfiltered samples that repeat a training post verbatim."""
-        posts = generate(
-            TorchDecoder(self.train_step.model),
-            SayOptions(n=MEMORIZATION_SAMPLES, max_tokens=MEMORIZATION_TOKENS, seed=step),
-        )
-        return self.index.share([post.text for post in posts])
-
-    def max_memorized_share(self) -> float:
-        """Return the share of copies above which the model is memorizing.
-
-        It is the author's own share of repetitions plus two standard errors. Copying rises in the
-        first epochs, often before the loss is at its best (arXiv 2510.11372).
-        """
-        own = self.index.share(self.validation_texts)
-        share = max(own, 1 / MEMORIZATION_SAMPLES)
-        return own + 2 * math.sqrt(share * (1 - share) / MEMORIZATION_SAMPLES)
+        seconds = self.overhead.costs.get(VALIDATION, 0.0)
+        return estimated_seconds(seconds, self.validation_texts)
 
     # after the last step
 
-    def conclude(self, steps_per_epoch: int) -> None:
+    def conclude(self) -> None:
         """Raise TrainingError if nothing was learnt; notify the user if it was little."""
         state = self.state
         summary = TrainingSummary(
             why=self.stop_reason,
-            steps_per_epoch=steps_per_epoch,
+            steps_per_epoch=self.steps_per_epoch,
             learning_rate=self.settings.learning_rate,
             step_seconds=self.step_seconds / self.steps_timed if self.steps_timed else None,
             other_seconds=max(0.0, state.seconds - self.step_seconds),
@@ -347,72 +357,61 @@ class Trainer:
         check_learnt(state, summary)
         message, page_message = caution(state, summary)
         if message:
-            kind = EventKind.NOTE if summary.default_epochs else EventKind.WARNING
-            self.listener(Event(STAGE, kind, message, page_message=page_message))
+            tell = self.report.note if summary.default_epochs else self.report.warn
+            tell(message, page_message=page_message)
 
     # metrics and events
 
     def is_sample_due(self) -> bool:
-        """Return whether the last sample is long enough ago, and there is time for another."""
-        if time.monotonic() - self.last_sample_at <= SAMPLE_SECONDS:
-            return False
-        return self.overhead.fits(SAMPLE, self.estimated_check_seconds())
+        """Return whether a sample is due, and a budget has time for it."""
+        return self.samples.is_due() and self.overhead.fits(SAMPLE)
 
     def sample(self) -> None:
         """Generate a post, to show the user what the model has learnt so far."""
+        step = self.state.step
+        if not step:
+            self.report.doing("having it say something first")
         with self.overhead.timed(SAMPLE), self.train_step.full_model():
-            posts = generate(
-                TorchDecoder(self.train_step.model),
-                SayOptions(n=1, max_tokens=SAMPLE_TOKENS, seed=self.state.step),
-            )
-        self.listener(Event(STAGE, EventKind.SAMPLE, posts[0].text))
-        self.last_sample_at = time.monotonic()
+            text = write_sample(self.train_step.model, step)
+        self.samples.shown(self.overhead.costs[SAMPLE])
+        self.report.sample(text, step)
 
-    def note(self, message: str, **numbers: float) -> None:
-        """Send the user a message."""
-        self.listener(Event(STAGE, EventKind.NOTE, message, numbers=numbers))
-
-    def report_progress(self, loss: float, schedule: Schedule) -> None:
+    def report_step(self, loss: float, schedule: Schedule) -> None:
         """Report how far the training is."""
         state = self.state
-        numbers = {
-            "loss": loss,
-            "validation_bits_per_byte": state.best,
-            "tokens_per_second": state.tokens / max(state.seconds, 1e-6),
-            "seconds_left": schedule.seconds_left(state.step, state.seconds),
-        }
-        self.listener(
-            Event(
-                STAGE,
-                EventKind.PROGRESS,
-                "",
-                done=state.step,
-                total=schedule.steps,
-                unit="steps",
-                numbers=numbers,
-            )
+        self.report.step(
+            state.step,
+            schedule.steps,
+            loss=loss,
+            validation_bits_per_byte=state.best,
+            tokens_per_second=state.tokens / max(state.seconds, 1e-6),
+            seconds_left=self.learning_seconds_left(schedule),
         )
 
-    def log_step(self, loss: float, rate: float, steps_per_epoch: int) -> None:
+    def learning_seconds_left(self, schedule: Schedule) -> float:
+        """Estimate the seconds until the last check, from what steps and checks have taken here."""
+        costs = self.overhead.costs
+        validation = costs.get(VALIDATION, 0.0)
+        check = costs.get(MEMORIZATION, self.estimated_check_seconds())
+        steps = schedule.steps - self.state.step
+        validations = steps // self.validate_every
+        seconds = steps * self.step_seconds / max(1, self.steps_timed) * (1 + SAMPLE_SHARE)
+        seconds += validations * (validation + check / VALIDATIONS_PER_EPOCH)
+        if schedule.budget is not None:
+            seconds = max(0.0, min(seconds, schedule.budget - self.state.seconds))
+        return seconds + validation + check
+
+    def log_step(self, loss: float, rate: float) -> None:
         """Log the metrics of the step just done."""
-        self.log_metrics(
+        self.report.metrics(
             {
                 "step": self.state.step,
-                "epoch": round(self.state.step / steps_per_epoch, 4),
+                "epoch": round(self.state.step / self.steps_per_epoch, 4),
                 "loss": loss,
                 "learning_rate": rate,
                 "tokens": self.state.tokens,
             }
         )
-
-    def log_metrics(self, row: dict[str, Any]) -> None:
-        """Append a line to the metrics, and report it.
-
-        It holds no times, so that the same seed gives the same file.
-        """
-        append_json_line(self.checkpoints.metrics, row, durable=False)
-        numbers = {name: value for name, value in row.items() if name != "step"}
-        self.listener(Event(STAGE, EventKind.METRICS, done=row["step"], numbers=numbers))
 
 
 def deterministic_shuffle(texts: Sequence[str]) -> list[str]:
