@@ -8,9 +8,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from popinjay.errors import PersonaError
+from popinjay.errors import PersonaError, PopinjayError
+from popinjay.events import StopReason
+from popinjay.metrics.measure import PERSONA
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.post import printable
+from popinjay.report.saved import load_report
 from popinjay.server.api_error import ApiError
 from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.run import RECORD, Run, State, is_name
@@ -22,6 +25,8 @@ from popinjay.summary import (
     summary_named,
     summary_of,
 )
+
+EASILY_TOLD = 0.9  # of AUC, from which on a program nearly always tells a post's author
 
 
 class PersonaRow(BaseModel):
@@ -59,6 +64,7 @@ class PersonaDetail(PersonaRow):
     languages: dict[str, float]
     prompt: str  # a suggestion, in the language of most posts
     temperature: float  # the default of this persona
+    may_learn_longer: bool  # see `_may_learn_longer`
     notes: list[str]
 
 
@@ -109,6 +115,7 @@ def _detail(run: Run) -> PersonaDetail:
         languages=dict(record.cleaned.languages),
         prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
         temperature=(record.trained.sampling or PLAIN._asdict())["temperature"],
+        may_learn_longer=_may_learn_longer(run),
         notes=_notes(run),
     )
 
@@ -125,6 +132,22 @@ def _fields(summary: Summary) -> dict[str, Any]:
     """Return the summary as the fields of a `PersonaRow`."""
     found = {name: getattr(summary, name, None) for name in PersonaRow.model_fields}
     return {**found, "handles": list(summary.handles), "made": summary.made_at}
+
+
+def _may_learn_longer(run: Run) -> bool:
+    """Return whether a longer training would help.
+
+    It would if time was up, or if the persona is easily told from its author though it neither
+    recites nor stopped getting better.
+    """
+    stopped = run.record.facts("train").get("stopped")
+    if stopped != StopReason.ALL_STEPS_DONE:
+        return bool(stopped == StopReason.TIME_WAS_UP)
+    try:
+        found = load_report(run).measure("told_apart").get(PERSONA)
+    except (PopinjayError, *DAMAGED):
+        return False
+    return found is not None and found.value >= EASILY_TOLD
 
 
 def _notes(run: Run) -> list[str]:
