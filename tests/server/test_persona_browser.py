@@ -135,7 +135,7 @@ def test_a_persona_that_must_be_measured_says_so_and_is(look: Any, other: Path) 
     samples = other / "samples.jsonl"
     samples.write_text(samples.read_text() + '{"text": "more", "tokens": 1, "finished": true}\n')
     page = look().go("look/other")
-    expect(page.get_by_text("It was not measured since it was trained.")).to_be_visible()
+    expect(page.get_by_text("Its report or its card is out of date.")).to_be_visible()
     assert "{" not in text_of(page)
     assert violations(page) == []
     page.get_by_role("button", name="Measure").click()
