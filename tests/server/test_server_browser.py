@@ -30,8 +30,9 @@ sync_api = pytest.importorskip(
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Locator, Page, Route
 
+MAKE_TITLE = "Make one that writes like you"
 LONG = 20.0  # epochs that take long enough to be stopped midway
 MAKING = (
     500_000  # for a persona: half a minute on an idle machine, much more beside other trainings
@@ -52,7 +53,7 @@ def quickly(page: Page, base: Path, epochs: float) -> None:
             and isinstance(asked, Mapping)
             and asked["doing"] == "make"
         ):
-            options = {"base": str(base), "samples": 20, "epochs": epochs, **asked["options"]}
+            options = {**asked["options"], "base": str(base), "samples": 20, "epochs": epochs}
             route.continue_(post_data=json.dumps({**asked, "options": options}))
         else:
             route.continue_()
@@ -102,12 +103,17 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     page.get_by_label("Nobody’s").check()
     page.get_by_role("button", name="Make it").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak", timeout=MAKING)
+    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l is ready", timeout=MAKING)
+    expect(page.locator(".end .post")).to_have_count(10)
+    expect(page.locator(".end .verdict")).not_to_be_empty()
+    page.get_by_text("How it was made", exact=True).click()
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
+    page.get_by_text("The curves", exact=True).click()
     expect(
-        page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))
+        page.get_by_role("img", name=re.compile("Loss on the posts that it learns from: from"))
     ).to_be_visible()
-    page.get_by_role("link", name="Let it speak").click()
+    assert violations(page) == []
+    page.get_by_role("link", name="Let it write").click()
     page.get_by_role("button", name="My dream is").click()
     expect(page.get_by_label("It begins with")).to_have_value("My dream is")
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
@@ -234,7 +240,7 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
     page.get_by_role("button", name="Stop").click()
     for each in (page, other.page):
         expect(each.get_by_text("It is stopped.")).to_be_visible()
-    other.page.get_by_role("button", name="Go on").click()
+    other.page.get_by_role("button", name="Resume").click()
     for each in (page, other.page):
         expect(each.get_by_role("button", name="Stop")).to_be_visible()
 
@@ -243,10 +249,11 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
     server.start()
     for each in (page, other.page):
         expect(each.get_by_role("heading", level=1)).to_have_text(
-            "survivor can speak", timeout=MAKING
+            "survivor is ready", timeout=MAKING
         )
         expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
     page.reload()  # a later visit shows all of it
+    page.get_by_text("How it was made", exact=True).click()
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
 
 
@@ -257,7 +264,7 @@ def test_an_invalid_file_is_refused_in_words(look: Any, tmp_path: Path) -> None:
     page.set_input_files("#file", bad)
     expect(page.locator(".trouble")).to_be_visible()
     page.get_by_role("link", name="Try something else").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    expect(page.get_by_role("heading", level=1)).to_have_text(MAKE_TITLE)
 
 
 def open_all(page: Page, where: str) -> None:
@@ -301,10 +308,7 @@ def press_until(page: Page, key: str, what: str) -> None:
 
 def test_the_page_can_be_used_by_keyboard(look: Any) -> None:
     page = look().go("all")
-    press_until(page, "Tab", "search")
-    page.keyboard.type("ada")
-    expect(page.get_by_role("status").filter(has_text="persona")).to_be_visible()
-    page.keyboard.press("Tab")
+    press_until(page, "Tab", page.locator(".card a").first.inner_text().strip())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     press_until(page, "Tab", "prompt")
@@ -331,6 +335,9 @@ def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     page.locator("form.start").wait_for()
     page.get_by_text("More", exact=True).click()
     check("inspection")
+    looked.go("")
+    expect(page.locator(".said li").first).to_be_visible()
+    check("home")
     for where in ("all", "look/ada", "say/ada"):
         open_all(looked.go(where), where)
         check(where)
@@ -370,7 +377,7 @@ def test_a_failed_job_shows_its_reason_and_can_be_removed(look: Any, server: Ser
     expect(page.get_by_text("It did not work out.")).to_be_visible()
     assert page.locator(".trouble b").inner_text()
     page.get_by_role("button", name="Take it off the list").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What it writes")
     assert id not in [job["id"] for job in server.get("api/jobs")]
 
 
@@ -380,7 +387,13 @@ def test_the_token_in_the_address_logs_a_browser_in(browser: Browser, tmp_path: 
         address = served.said.split()[0]
         page = browser.new_page()
         page.goto(served.address)
-        expect(page.locator(".trouble")).to_contain_text("Open the address that popinjay printed")
+        page.get_by_label("Token").fill("not the token")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator(".trouble")).to_contain_text("This is not the token.")
+        page.get_by_label("Token").fill(address)  # the whole address does too
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(MAKE_TITLE)
+        page.context.clear_cookies()
         page.close()
         page = browser.new_page()
         page.goto(address)
@@ -412,7 +425,9 @@ def test_an_unknown_address_is_reported(look: Any) -> None:
     expect(page.locator(".trouble")).to_contain_text("nobody")
     looked.complaints.clear()  # the browser's own word about a 404
     looked.go("nowhere/at/all")
-    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    page.get_by_role("link", name="To the start").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What it writes")
 
 
 def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
@@ -438,21 +453,27 @@ def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
     page.route("**/api/jobs", keep)
     page.set_input_files("#file", archive)
     page.get_by_label("Nobody’s").check()
-    choice = page.get_by_label("What does it begin with?")
-    choice.select_option("smollm2")
-    expect(page.locator("#base-hint")).to_contain_text(
-        "It knows English. Licence: apache-2.0. It is fetched first, 93 MB."
+    smollm2, gemma3, builtin = (
+        page.get_by_role("radio", name=name) for name in ("SmolLM2 ", "Gemma 3", "Small and quick")
+    )
+    smollm2.check()
+    expect(choice_of(page, "SmolLM2 ")).to_contain_text(
+        re.compile("Real English. (93 MB to fetch|already here), about .* Licence: apache-2.0.")
     )
     expect(page.locator(".terms")).to_have_count(0)
-    choice.select_option("gemma3")
-    expect(page.locator("#base-hint")).to_contain_text("many languages")
+    gemma3.check()
+    expect(choice_of(page, "Gemma 3")).to_contain_text("140 languages.")
     page.get_by_role("button", name="Make it").click()
     assert ordered == []
-    choice.select_option("builtin")
+    builtin.check()
     expect(page.locator(".terms")).to_have_count(0)
-    expect(page.locator("#base-hint")).to_contain_text("It is here, ")
-    choice.select_option("gemma3")
+    expect(choice_of(page, "Small and quick")).to_contain_text("built in, about ")
+    gemma3.check()
     page.get_by_label("I have read and accept the Gemma Terms of Use").check()
     with page.expect_response("**/api/jobs"):
         page.get_by_role("button", name="Make it").click()
     assert [(one["base"], one["accept"]) for one in ordered] == [("gemma3", "gemma")]
+
+
+def choice_of(page: Page, name: str) -> Locator:
+    return page.locator(".choice", has=page.get_by_role("radio", name=name))

@@ -1,18 +1,19 @@
 // A persona that was just made: its verdict in words, ten posts, and what to do next.
 
-import { get, personaPath, post } from "./api.js";
-import { actionHandler, el, fill } from "./dom.js";
-import { pictureOf } from "./persona.js";
+import { get, personaPath } from "./api.js";
+import { el, fill } from "./dom.js";
+import { trainAgain } from "./manage.js";
+import { displayName, load, pictureOf } from "./persona.js";
+import { Post } from "./post.js";
+import { copy, labelled } from "./share.js";
 
 /** Show the persona of this name; errors of the buttons are shown in `errors`. */
 export const made = (name, errors) => {
   const about = encodeURIComponent(name);
   const verdict = el("p", { class: "verdict", dir: "auto", hidden: true });
-  const posts = el("ul", { class: "said made" });
   const longer = el("span", {});
-  const picture = el("div", {});
-  showPersona(name, { verdict, longer, picture, errors });
-  showPosts(name, posts);
+  const posts = el("ol", { class: "posts" });
+  showPersona(name, { verdict, longer, posts, errors });
   return el(
     "div",
     { class: "end" },
@@ -20,57 +21,42 @@ export const made = (name, errors) => {
     el(
       "div",
       { class: "acts" },
-      el("a", { class: "button main large", href: `#/say/${about}` }, "Let it write"),
-      el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"),
+      el("a", { class: "button main", href: `#/say/${about}` }, "Let it write"),
+      el("a", { class: "button", href: `#/look/${about}` }, "How good is it?"),
       longer,
     ),
-    el("div", { class: "fresh" }, posts, picture),
+    posts,
   );
 };
 
-const showPersona = async (name, { verdict, longer, picture, errors }) => {
+const showPersona = async (name, { verdict, longer, posts, errors }) => {
   try {
-    const persona = await get(personaPath(name));
+    const persona = await load(name);
     verdict.textContent = persona.verdict ?? "";
     verdict.hidden = !persona.verdict;
-    if (persona.may_learn_longer) fill(longer, longerButton(name, errors));
-    if (persona.picture)
-      fill(
-        picture,
-        el("img", {
-          src: pictureOf(name, Date.now()),
-          width: "1200",
-          height: "630",
-          alt: `A picture of ${name}, with something it wrote`,
-        }),
-      );
+    const more = { longer: true };
+    if (persona.may_learn_longer)
+      fill(longer, trainAgain(persona, "Let it learn longer", errors, more));
+    const opening = await get(personaPath(name, "opening"));
+    fill(
+      posts,
+      opening.posts.map((text) => post(persona, text).element),
+      persona.picture ? el("li", { class: "pictured" }, picture(name)) : null,
+    );
   } catch {
     // the links work without it
   }
 };
 
-const showPosts = async (name, container) => {
-  try {
-    const { posts } = await get(personaPath(name, "opening"));
-    fill(
-      container,
-      posts.map((text) => el("li", { dir: "auto" }, text)),
-    );
-  } catch {
-    fill(container);
-  }
-};
+const post = (persona, text) =>
+  Post.finished(persona, text, { prompt: "" }, () => [
+    ["Copy", "Copied", () => copy(labelled(text, displayName(persona)))],
+  ]);
 
-/** A button that trains the persona again, for twice as long. */
-export const longerButton = (name, errors) => {
-  const words = "Let it learn longer";
-  const button = el("button", { type: "button", class: "large" }, words);
-  button.addEventListener(
-    "click",
-    actionHandler(button, errors, async () => {
-      const job = await post(personaPath(name, "retrain"), { longer: true });
-      location.hash = `#/job/${job.id}`;
-    }),
-  );
-  return button;
-};
+const picture = (name) =>
+  el("img", {
+    src: pictureOf(name, Date.now()),
+    width: "1200",
+    height: "630",
+    alt: `A picture of ${name}, with something it wrote`,
+  });
