@@ -59,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) 
         home_folder=home,
         base=str(base),
         epochs=0.1,
-        samples=20,
+        samples=40,
         whose="fictional",
         track="none",
     )

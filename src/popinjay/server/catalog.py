@@ -12,6 +12,7 @@ from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import StopReason
 from popinjay.metrics.measure import PERSONA
 from popinjay.models.sampling_defaults import PLAIN
+from popinjay.options import MAY_BE_PUBLIC
 from popinjay.post import printable
 from popinjay.report.saved import load_report
 from popinjay.server.api_error import ApiError
@@ -64,6 +65,7 @@ class PersonaDetail(PersonaRow):
     languages: dict[str, float]
     prompt: str  # a suggestion, in the language of most posts
     temperature: float  # the default of this persona
+    may_be_public: bool  # by whose words they are
     may_learn_longer: bool  # see `_may_learn_longer`
     notes: list[str]
 
@@ -116,6 +118,7 @@ def _detail(run: Run) -> PersonaDetail:
         prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
         temperature=(record.trained.sampling or PLAIN._asdict())["temperature"],
         may_learn_longer=_may_learn_longer(run),
+        may_be_public=record.asked.whose in MAY_BE_PUBLIC,
         notes=_notes(run),
     )
 

@@ -12,7 +12,6 @@ const GROUPS = [
   ["record", "How it was made", "Settings, curves and numbers."],
 ];
 const SHARED = ["share", "model"];
-const FREE = ["self", "permission", "fictional", "public-domain"]; // whose words may be public
 
 /** Return the list of files, with downloads. */
 export const files = (persona, found) => {
@@ -41,9 +40,9 @@ export const files = (persona, found) => {
       "p",
       { class: "aside" },
       "The zip holds the card, the picture and the model. ",
-      FREE.includes(persona.whose)
+      persona.may_be_public
         ? null
-        : "Pass it on in private only: these are not your words, and nobody allowed it.",
+        : "Pass it on in private only: it is not known that its author allowed more.",
     ),
     GROUPS.map(([group, words, meaning]) => {
       const own = found.filter((file) => file.group === group);

@@ -21,14 +21,18 @@ const BEFORE_MEASURING = ["collect", "clean", "dataset", "train"];
 export const show = async (container, name, { signal }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
-  const report = hasReport(persona) ? await reportContent(name, signal).catch(errorBox) : null;
+  const report = isMeasured(persona)
+    ? await reportContent(name, signal).catch((error) =>
+        error.status === 404 ? null : errorBox(error),
+      )
+    : null; // `condition` says why
   if (signal.aborted) return;
   fill(
     container,
     el("div", { class: "head" }, header(persona, "look"), picture(persona)),
     condition(persona),
     facts(persona),
-    report ? reportSection(name, report) : verdict(persona),
+    report ? reportSection(name, report) : null,
     lazySection("Its card", "card", () =>
       get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text, name)),
     ),
@@ -53,11 +57,10 @@ const picture = (persona) =>
       )
     : null;
 
-const stateOf = (persona, stage) => persona.stages?.find((one) => one.stage === stage)?.state;
-
-/** Return whether there is a report of the model as it is now. */
-const hasReport = (persona) =>
-  stateOf(persona, "evaluate") === "done" && stateOf(persona, "train") === "done";
+const isMeasured = (persona) =>
+  (persona.stages ?? []).some(
+    ({ stage, state }) => stage === "evaluate" && (state === "done" || state === "stale"),
+  );
 
 /** Say in words what is not as it should be, with a button that mends it. */
 const condition = (persona) => {
@@ -73,8 +76,8 @@ const condition = (persona) => {
       : failed
         ? `“${STAGES[failed.stage] ?? failed.stage}” did not work out.`
         : mustLearn
-          ? "Its posts or its settings changed since it was trained."
-          : "It was not measured since it was trained.";
+          ? "It is out of date: its posts, its settings or popinjay changed since it was trained."
+          : "Its report or its card is out of date.";
   const errors = el("div");
   return el(
     "section",
@@ -101,12 +104,6 @@ const stages = (persona) =>
       ),
     ),
   );
-
-/** The result in a sentence, where no report says it. */
-const verdict = (persona) =>
-  persona.verdict && hasReport(persona)
-    ? el("p", { class: "verdict", dir: "auto" }, persona.verdict)
-    : null;
 
 const facts = (persona) => {
   const rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 from pydantic import BaseModel
 
 from popinjay.picture.avatar import colours_of, initial_svg
-from popinjay.report.saved import fragment_of
+from popinjay.report.saved import fragment_of, page_of
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
@@ -92,9 +93,13 @@ def routes(state: AppState) -> APIRouter:
     @router.get("/report", response_class=Response, responses=binary_response("text/html"))
     def report(name: str) -> Response:
         """Return the report, an HTML page that is isolated from this one."""
-        file = _file(catalog.find(state.home, name), "report.html")
+        run = catalog.find(state.home, name)
+        if not run.file("report.html").is_file():
+            return _report(run, page_of)
         return FileResponse(
-            file, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
+            run.file("report.html"),
+            media_type="text/html",
+            headers={"content-security-policy": REPORT_POLICY},
         )
 
     @router.get(
@@ -102,16 +107,7 @@ def routes(state: AppState) -> APIRouter:
     )
     def report_content(name: str) -> HTMLResponse:
         """Return the report's content as HTML, for the page to show it within itself."""
-        run = catalog.find(state.home, name)
-        for needed in REPORT_FILES:
-            _file(run, needed)
-        try:
-            text = fragment_of(run)
-        except DAMAGED as error:
-            raise ApiError(
-                409, "The report can’t be read.", "Measure the persona again."
-            ) from error
-        return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
+        return _report(catalog.find(state.home, name), fragment_of)
 
     @router.get("/card", responses=error_responses(404, 409))
     def card(name: str) -> Card:
@@ -180,6 +176,17 @@ def routes(state: AppState) -> APIRouter:
         )
 
     return router
+
+
+def _report(run: Run, written: Callable[[Run], str]) -> HTMLResponse:
+    """Return the report as it is written now. Raises ApiError if it can't be."""
+    for needed in REPORT_FILES:
+        _file(run, needed)
+    try:
+        text = written(run)
+    except DAMAGED as error:
+        raise ApiError(409, "The report can’t be read.", "Measure the persona again.") from error
+    return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
 
 
 def _file(run: Run, name: str) -> Path:
