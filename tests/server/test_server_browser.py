@@ -245,13 +245,13 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
         expect(each.get_by_role("button", name="Stop")).to_be_visible()
 
     server.end(signal.SIGKILL)
-    expect(page.get_by_text("popinjay does not answer. Trying again")).to_be_visible()
+    expect(page.get_by_text("Popinjay does not answer. Trying again")).to_be_visible()
     server.start()
     for each in (page, other.page):
         expect(each.get_by_role("heading", level=1)).to_have_text(
             "survivor is ready", timeout=MAKING
         )
-        expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
+        expect(each.get_by_text("Popinjay does not answer")).to_be_hidden()
     page.reload()  # a later visit shows all of it
     page.get_by_text("How it was made", exact=True).click()
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)

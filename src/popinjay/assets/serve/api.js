@@ -10,8 +10,8 @@ export class ApiError extends Error {
 
 const unreachable = () =>
   new ApiError(
-    "popinjay does not answer.",
-    "Is it still running? Start it again with: popinjay serve. Nothing that was made is lost.",
+    "Popinjay does not answer.",
+    "Is it still running? Start it again: nothing that was made is lost.",
   );
 const OWN_HEADERS = { "X-Popinjay": "1" }; // which pages of other sites can't send
 

@@ -63,7 +63,7 @@ class JobView {
     this.offline = el(
       "p",
       { class: "notice", role: "status", hidden: true },
-      "popinjay does not answer. Trying again… Nothing is lost.",
+      "Popinjay does not answer. Trying again… Nothing is lost.",
     );
     this.wake = null;
   }
