@@ -75,7 +75,7 @@ def ours(author: str, personas: Path, work: Path, base: str) -> float:
     started = time.monotonic()
     home = folder_of(work, base) / "personas"
     given: dict[str, Any] = {"base": base, "samples": 10, "track": "none", "whose": "public-figure"}
-    make(personas / f"{author}.jsonl.gz", name=author, home_folder=home, **given)
+    make(personas / f"{author}.jsonl.gz", name=author, home=home, **given)
     return time.monotonic() - started
 
 

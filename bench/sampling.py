@@ -177,7 +177,7 @@ def cold_start(folder: Path, args: argparse.Namespace) -> None:
     persona = make(
         posts,
         name=f"cold-{folder.name}",
-        home_folder=args.work / "personas",
+        home=args.work / "personas",
         base=str(folder),
         **options,
     )

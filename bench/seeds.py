@@ -384,7 +384,7 @@ def remake(seed: Seed, work: Path, supply: PostSupply, training: dict[str, Any])
     ]
     return popinjay.make(
         *archives,
-        home_folder=work / "personas",
+        home=work / "personas",
         base="builtin",
         whose="public-figure",
         track="none",

@@ -103,7 +103,7 @@ def persona(work: Path, personas: Path | None) -> list[str]:
         make(
             file,
             name=NAME,
-            home_folder=work / "home",
+            home=work / "home",
             base="builtin",
             budget=TRAINING_BUDGET,
             samples=10,

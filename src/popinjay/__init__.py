@@ -3,6 +3,7 @@
 import popinjay
 
 ada = popinjay.make("twitter-ada.zip", whose="self")
+ada = popinjay.make(df["text"], name="ada")
 ada = popinjay.load("ada")
 for post in ada.say("My dream is", n=10):
     print(post)
@@ -15,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from popinjay.errors import PopinjayError
-    from popinjay.persona import Persona, load
-    from popinjay.pipeline import make
+    from popinjay.public import Persona, inspect, load, make, personas
 
 __version__ = "0.1.0"
-__all__ = ["Persona", "PopinjayError", "load", "make"]
+__all__ = ["Persona", "PopinjayError", "inspect", "load", "make", "personas"]
 
 # Threads of GNU's OpenMP, which PyTorch computes with, spin for milliseconds while they wait for
 # each other. If another process keeps a processor busy, training then takes ten times as long
@@ -27,13 +27,17 @@ __all__ = ["Persona", "PopinjayError", "load", "make"]
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-_HOMES = {"make": "pipeline", "load": "persona", "Persona": "persona", "PopinjayError": "errors"}
-
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: `import popinjay` alone stays quick."""
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'popinjay' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"popinjay.{_HOMES[name]}"), name)
+    home = "popinjay.errors" if name == "PopinjayError" else "popinjay.public"
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """Return the names to complete, also those that are not imported yet."""
+    return [*__all__, "__version__"]

@@ -15,7 +15,7 @@ from popinjay.pipeline import make
 PEOPLE = ("nellmarrow", "brix_deck9")
 
 
-def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
+def demo(listener: Listener, home: Path | None = None) -> list[Persona]:
     """Make both people and their cyborg, on smollm2 if available, else on the built-in base."""
     note = (
         "two fictional people from their X archives, then a cyborg of both;"
@@ -25,7 +25,7 @@ def demo(listener: Listener, home_folder: Path | None = None) -> list[Persona]:
     base = _base(listener)
     with as_file(archive_of(PEOPLE[0])) as first, as_file(archive_of(PEOPLE[1])) as second:
         return [
-            make(*specs, home_folder=home_folder, listener=listener, whose="fictional", base=base)
+            make(*specs, home=home, listener=listener, whose="fictional", base=base)
             for specs in ((first,), (second,), (first, second))
         ]
 

@@ -23,6 +23,7 @@ Any other exception is a bug in Popinjay.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@'\"]*:[^/\s@'\"]*@")  # user and password of a URL
 
@@ -50,10 +51,27 @@ class PopinjayError(Exception):
         self.hint = without_credentials(hint)
         self.page_hint = self.hint if page_hint is None else without_credentials(page_hint)
         super().__init__(self.message)
+        if self.hint:
+            self.add_note(self.hint)  # so that Python's tracebacks and notebooks show it too
 
 
 class OptionError(PopinjayError):
-    """An unknown option, or a value that it does not take."""
+    """An unknown option, or a value that it does not take.
+
+    Message and hint name options as Python does (`top_p`, `tune='lora'`), and so does the API. The
+    command line shows those in `options` as flags.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        options: Sequence[str] = (),
+        *,
+        page_hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint, page_hint=page_hint)
+        self.options = tuple(options)
 
 
 class SpecError(PopinjayError):

@@ -177,8 +177,9 @@ def inspect(
     options = MakeOptions.of(given)
     found = []
     access = Access(options.fetch, listener, ask, keeps=False)
+    texts = [spec if isinstance(spec, str) else str(spec) for spec in specs]
     with (
-        open_specs([str(spec) for spec in specs], options.collect, access) as opened,
+        open_specs(texts, options.collect, access) as opened,
         TemporaryDirectory(prefix="popinjay-") as folder,
     ):
         opened.fetch(Path(folder), Forgotten())

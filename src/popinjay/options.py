@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
@@ -74,20 +74,25 @@ def _check(name: str, value: Any, meta: Mapping[str, Any], kind: Any) -> None:
         value = float(value)
     if type(value) is not plain:
         raise OptionError(
-            f"{flag(name)} takes {_KINDS[plain]}, not {value!r}.",
-            "See: popinjay make --help",
-            page_hint="Choose one of the values offered.",
+            f"{name} takes {_KINDS[plain]}, not {_shown(value)}.", meta["help"], [name]
         )
     if meta["choices"] and value not in meta["choices"]:
         raise OptionError(
-            f"{flag(name)} can't be {value!r}.", f"Choose from: {', '.join(meta['choices'])}."
+            f"{name} can't be {value!r}.", f"Choose from: {', '.join(meta['choices'])}.", [name]
         )
     low, high = meta["least"], meta["most"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         allowed = f"from {low:,} to {high:,}" if high is not None else f"{low:,} or more"
         raise OptionError(
-            f"{flag(name)} can't be {value!r}.", f"It takes {_KINDS[plain]}, {allowed}."
+            f"{name} can't be {value!r}.", f"It takes {_KINDS[plain]}, {allowed}.", [name]
         )
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message; one that is long, such as a data frame, by its type alone."""
+    if isinstance(value, str | int | float | bytes | None) and len(repr(value)) < _MAX_SHOWN:
+        return repr(value)
+    return f"a {type(value).__name__}"
 
 
 def _plain(kind: Any) -> Any:
@@ -95,12 +100,21 @@ def _plain(kind: Any) -> Any:
     return next((t for t in getattr(kind, "__args__", (kind,)) if t is not type(None)), kind)
 
 
+_MAX_SHOWN = 60  # characters of a value in a message
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
 
 
 def flag(name: str) -> str:
     """Return a field's flag on the command line."""
     return "--" + name.replace("_", "-")
+
+
+def with_flags(text: str, names: Iterable[str]) -> str:
+    """Return a text with these options as they are typed: `tune='lora'` as `--tune lora`."""
+    for name in names:
+        text = re.sub(rf"(?<![\w-]){name}=('?)([^'\s,]+?)\1(?=[\s,.]|$)", rf"{flag(name)} \2", text)
+        text = re.sub(rf"^{name}\b(?!=)", flag(name), text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -285,8 +299,9 @@ class TrainOptions(Checked):
         """Raise OptionError if only the adapter is to be kept and this way of tuning has none."""
         if self.keep == "adapter" and tune != "lora":
             raise OptionError(
-                f"--keep adapter needs an adapter, and --tune {tune} trains none.",
-                "Add --tune lora.",
+                f"keep='adapter' needs an adapter, and tune={tune!r} trains none.",
+                "Add tune='lora'.",
+                ["keep", "tune"],
                 page_hint="Keep the whole model.",
             )
 
@@ -297,7 +312,9 @@ class TrainOptions(Checked):
         units = {"s": 1, "m": 60, "h": 3600}
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", self.budget.strip().lower())
         if not found or not float(found[1]):
-            raise OptionError(f"--budget can't be {self.budget!r}.", "Give a time: 90s, 5m or 1h.")
+            raise OptionError(
+                f"budget can't be {self.budget!r}.", "Give a time: 90s, 5m or 1h.", ["budget"]
+            )
         return float(found[1]) * units[found[2]]
 
 

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from popinjay.errors import BaseModelError, PersonaError
+from popinjay.errors import BaseModelError, OptionError, PersonaError
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.open_decoder import open_decoder, why_slow
+from popinjay.keywords import SayKeywords
 from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import PictureOptions, Sampling, SayOptions, build
+from popinjay.post import Post, read_posts, read_rows
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
 from popinjay.sampling.generate import PostStream
+from popinjay.store import kept
 from popinjay.store.forgotten import marks_of
 from popinjay.store.index_file import index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
 
 if TYPE_CHECKING:
+    import pandas
+
     from popinjay.stages.picture import Prediction
 
+Rows = Literal["posts", "samples", "kept", "report"]
 INDEX = "posts.index"  # of the posts that it learnt, in the engine's folder
 
 
 class Persona:
-    """A persona's folder; its model is loaded when it generates its first post."""
+    """A persona's folder; its model is loaded when it generates its first post.
+
+    `name` is its name, and `path` its folder; the model in `path / "model"` can be loaded with
+    transformers too.
+    """
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.name = run.name
-        self.path = run.path
+        self.name: str = run.name
+        self.path: Path = run.path
         self._decoders: dict[bool, Decoder] = {}  # exact or not -> its decoder
 
     def __repr__(self) -> str:
@@ -76,7 +87,10 @@ class Persona:
 
     @property
     def report(self) -> dict[str, Any]:
-        """Return `report.json`: what was measured. Raises PersonaError if nothing was yet."""
+        """What was measured, as in `report.json`. Raises PersonaError if nothing was yet.
+
+        `to_pandas("report")` has the most important numbers as a table.
+        """
         from popinjay.report.saved import load_report  # speaking needs none of it
 
         return load_report(self.run).to_json()
@@ -86,15 +100,98 @@ class Persona:
         """The default temperature and top-p."""
         return read_sampling(self._model_folder())
 
-    def say(self, prompt: str = "", **options: Any) -> list[str]:
-        """Return generated posts that begin with the prompt.
+    def posts(self) -> list[Post]:
+        """Return the author's posts as they were read, also those that cleaning then dropped.
 
-        Options are the fields of SayOptions, such as `n=10` or `seed=1`.
+        Raises PersonaError if no posts were read yet.
         """
-        return [post.text for post in self.stream(prompt, build(options, SayOptions)[0])]
+        return list(read_posts(self._existing("posts.jsonl", "has no posts yet")))
 
-    def stream(self, prompt: str, options: SayOptions) -> PostStream:
-        """Return the generated posts, either whole or piece by piece as they are sampled."""
+    def samples(self) -> list[str]:
+        """Return the posts that it wrote to be measured on, unpicked.
+
+        Raises PersonaError if it was not measured yet.
+        """
+        path = self._existing("samples.jsonl", "has not been measured yet")
+        return [row["text"] for row in read_rows(path)]
+
+    def kept(self) -> list[dict[str, Any]]:
+        """Return the posts that were kept, in the session of `say` or on the page.
+
+        Each has its text, and what samples it again: prompt, seed and the other options.
+        """
+        if not self.run.file(kept.FILE).is_file():
+            return []
+        return list(kept.rows(self.run))
+
+    def to_pandas(self, rows: Rows = "posts") -> pandas.DataFrame:
+        """Return the posts, the samples, the kept posts or the report as a pandas DataFrame.
+
+        Raises OptionError if pandas is not installed, and what those methods raise.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise OptionError(
+                "to_pandas needs pandas, which is not installed.", "pip install pandas"
+            ) from error
+        frame = pandas.DataFrame(list(self._rows(rows)))
+        if rows == "posts" and "created_at" in frame:
+            frame["created_at"] = pandas.to_datetime(frame["created_at"], format="ISO8601")
+        return frame
+
+    def _rows(self, rows: Rows) -> Iterator[dict[str, Any]]:
+        if rows == "posts":
+            yield from (post.to_json() for post in self.posts())
+        elif rows == "samples":
+            yield from ({"text": text} for text in self.samples())
+        elif rows == "kept":
+            yield from self.kept()
+        elif rows == "report":
+            from popinjay.report.saved import load_report  # generating posts needs none of it
+            from popinjay.report.terminal_table import table_rows
+
+            yield from table_rows(load_report(self.run))
+        else:
+            raise OptionError(
+                f"There are no rows {rows!r}.", "Choose from: posts, samples, kept, report."
+            )
+
+    def _existing(self, name: str, otherwise: str) -> Path:
+        path = self.run.file(name)
+        if not path.is_file():
+            raise PersonaError(
+                f"{self.name!r} {otherwise}.",
+                f"See how far it is: popinjay status {self.name}. "
+                "Making it again goes on from there.",
+            )
+        return path
+
+    def say(self, prompt: str = "", **options: Unpack[SayKeywords]) -> list[str]:
+        """Return generated posts that begin with the prompt, such as `say("My dream is", n=3)`.
+
+        Raises OptionError for an option that does not exist or a value that it does not take, and
+        PersonaError if there is no model yet.
+        """
+        return [post.text for post in self.stream(prompt, **options)]
+
+    def stream(
+        self, prompt: str = "", options: SayOptions | None = None, **keywords: Unpack[SayKeywords]
+    ) -> PostStream:
+        """Return an iterator over generated posts, each once it is finished.
+
+        `stream(...).events()` yields them piece by piece instead, as they are sampled. Raises what
+        `say` raises.
+
+        Args:
+            prompt: How the posts begin.
+            options: All options as one object, instead of keywords.
+            keywords: The same keywords as for `say`.
+        """
+        if options is None:
+            options = build(keywords, SayOptions)[0]
+        elif keywords:
+            raise OptionError("Options are given twice.", "Give keywords, or one SayOptions.")
         return PostStream(self.decoder(exact=options.exact), options, prompt, self.filters)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
@@ -120,6 +217,6 @@ def engine_of(run: Run) -> dict[str, str | None] | None:
     return {"name": "onnxruntime" if reason is None else "torch", "why_slow": reason}
 
 
-def load(name: str | Path, home_folder: Path | None = None) -> Persona:
+def load(name: str | Path, home: Path | None = None) -> Persona:
     """Return the persona of this name or in this folder. Raises PersonaError if there is none."""
-    return Persona(Run.find(str(name), home_folder))
+    return Persona(Run.find(str(name), home))

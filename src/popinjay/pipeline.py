@@ -54,7 +54,8 @@ from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
 from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
-from popinjay.store.run import FETCHED, Run, State, check_name, home, is_name
+from popinjay.store.run import FETCHED, Run, State, check_name, is_name
+from popinjay.store.run import home as home_folder
 from popinjay.store.stage_runner import run_stage
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_named
 from popinjay.trackers import NONE, chosen
@@ -67,7 +68,7 @@ from popinjay.training.make_clock import MakeClock
 def make(
     *specs: str | Path,
     name: str | None = None,
-    home_folder: Path | None = None,
+    home: Path | None = None,
     listener: Listener = ignore,
     ask_whose: Callable[[], str | None] | None = None,
     ask_name: Callable[[str], str | None] | None = None,
@@ -81,7 +82,7 @@ def make(
     Args:
         specs: Files or accounts to read; several make a cyborg.
         name: The persona's name; by default its authors' handles.
-        home_folder: The folder of all personas.
+        home: The folder of all personas.
         listener: Receives the events of the stages.
         ask_whose: Is asked whose words these are, if it is not on record.
         ask_name: Is asked for a name, if the files don't give one.
@@ -92,11 +93,12 @@ def make(
     """
     usual = MakeOptions.of(given)
     trackers = chosen(usual.track.track)
-    folder = home_folder or home()
+    folder = home or home_folder()
+    texts = [spec if isinstance(spec, str) else str(spec) for spec in specs]
 
     def read(options: MakeOptions, readings: ExitStack) -> Opened:
         access = Access(options.fetch, listener, ask)
-        opened = open_specs([str(spec) for spec in specs], options.collect, access)
+        opened = open_specs(texts, options.collect, access)
         return readings.enter_context(opened)
 
     run = Run(folder / name) if name is not None and is_name(name) else None
@@ -141,7 +143,7 @@ def make(
         )
         run.ask(
             Asked(
-                specs=tuple(str(spec) for spec in specs),
+                specs=tuple(str(text) for text in texts),  # of posts in memory only "memory"
                 authors=left.handles,
                 accounts=left.account_handles,
                 whose=whose,

@@ -47,7 +47,7 @@ def persona(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory
     """Return the folder of a persona, made once."""
     made = popinjay.make(
         ada,
-        home_folder=tmp_path_factory.mktemp("made"),
+        home=tmp_path_factory.mktemp("made"),
         base=str(tiny_gpt2),
         whose="fictional",
         epochs=0.1,
@@ -302,7 +302,7 @@ def test_kept_posts_survive_another_make(
     keep(Run(persona), {"text": "gulls, mostly"})
     popinjay.make(
         ada,
-        home_folder=persona.parent,
+        home=persona.parent,
         base=str(tiny_gpt2),
         whose="fictional",
         epochs=0.1,

@@ -36,7 +36,7 @@ OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "w
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a persona of one author, made once."""
     return popinjay.make(
-        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
+        ada, home=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
     ).path
 
 
@@ -59,7 +59,7 @@ def made_cyborg(
 ) -> Path:
     """Return a cyborg of both authors, made once."""
     return popinjay.make(
-        *two_files, home_folder=tmp_path_factory.mktemp("cyborg"), base=str(tiny_gpt2), **OPTIONS
+        *two_files, home=tmp_path_factory.mktemp("cyborg"), base=str(tiny_gpt2), **OPTIONS
     ).path
 
 

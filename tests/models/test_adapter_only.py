@@ -57,7 +57,7 @@ def pair(
     home = tmp_path_factory.mktemp("home")
     base = Path(shutil.copytree(request.getfixturevalue(request.param), home / "base"))
     made = [
-        popinjay.make(ada, name=keep, home_folder=home, base=str(base), keep=keep, **OPTIONS)
+        popinjay.make(ada, name=keep, home=home, base=str(base), keep=keep, **OPTIONS)
         for keep in ("adapter", "model")
     ]
     return Pair(made[0].path, made[1].path, base)
@@ -289,6 +289,6 @@ def test_retraining_keeps_an_adapter(copy: Run) -> None:
 
 @pytest.mark.parametrize("tune", ["full", "top"])
 def test_keeping_an_adapter_needs_lora(tune: str) -> None:
-    with pytest.raises(OptionError, match="--keep adapter needs an adapter") as told:
+    with pytest.raises(OptionError, match="keep='adapter' needs an adapter") as told:
         TrainOptions(tune=tune, keep="adapter")
-    assert "--tune lora" in told.value.hint
+    assert "tune='lora'" in told.value.hint

@@ -43,7 +43,7 @@ def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -
         "track": "none",
     }
     path = popinjay.make(
-        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **options
+        ada, home=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **options
     ).path
     load(path).say(**SAID)
     return path

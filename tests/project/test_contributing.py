@@ -154,12 +154,12 @@ def nothing_to_draw_with():
 
 picture.check_ready = nothing_to_draw_with
 persona = popinjay.make(
-    "ada.notebook", home_folder=Path("home"), name="ada", whose="fictional", base="tiny-shelved",
+    "ada.notebook", home=Path("home"), name="ada", whose="fictional", base="tiny-shelved",
     yes=True, epochs=1.0, batch_tokens=512, samples=10, track="lines", longest_word=20,
 )
 exported = exporting.find("name").export(persona.run, Path("exported"))
 try:
-    popinjay.make("ada.notebook", home_folder=Path("home"), longest_word=0)
+    popinjay.make("ada.notebook", home=Path("home"), longest_word=0)
     refused = ""
 except OptionError as error:
     refused = error.message
@@ -282,7 +282,7 @@ def test_an_option_has_a_keyword_a_record_a_flag_and_bounds(
     made: dict[str, Any], workplace: Path
 ) -> None:
     assert made["options"]["longest_word"] == 20
-    assert made["refused"].startswith("--longest-word can't be 0.")
+    assert made["refused"].startswith("longest_word can't be 0.")
     shown = in_workplace(workplace, "-m", "popinjay", "make", "--help")
     assert "--longest-word" in shown
     reference = in_workplace(

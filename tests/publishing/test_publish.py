@@ -61,7 +61,7 @@ def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("made")
     return popinjay.make(
         ada,
-        home_folder=home,
+        home=home,
         base=str(base),
         whose="fictional",
         epochs=0.5,

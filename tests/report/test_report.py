@@ -30,7 +30,7 @@ SOURCES = ("persona", "author", "base", "markov")
 @pytest.fixture(scope="module")
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return popinjay.make(
-        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
+        ada, home=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
     ).path
 
 

@@ -56,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) 
     make(
         archive,
         name="ada",
-        home_folder=home,
+        home=home,
         base=str(base),
         epochs=0.1,
         samples=40,

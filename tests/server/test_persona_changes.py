@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(
         archive,
         name="ada",
-        home_folder=around / "home",
+        home=around / "home",
         base=str(base),
         whose="fictional",
         epochs=0.1,

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_gpt2: Path) -> Path:
     make(
         archive,
         name="ada",
-        home_folder=home,
+        home=home,
         base=str(tiny_gpt2),
         whose="fictional",
         epochs=0.1,

@@ -14,7 +14,7 @@ from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, SpecError
 from popinjay.options import CollectOptions
-from popinjay.sources import Source, registry
+from popinjay.sources import Source, memory, registry
 from popinjay.sources.bluesky import account as bluesky_account
 from popinjay.sources.bluesky import export as bluesky_export
 from popinjay.sources.files import packed_rows, text
@@ -104,6 +104,7 @@ MODULES: list[Source] = [
     bluesky_account,
     mastodon_account,
     x_api,
+    memory,
 ]
 WRITTEN = {"owner": "ada", "days": [[2020, "The sea was calm."], [2021, "It rained."]]}
 
@@ -188,8 +189,8 @@ def test_a_source_has_options_of_its_own(diary: None, tmp_path: Path) -> None:
         ("until=2020", "No source of these posts has an option 'until'."),
         ("since=soon", "since can't be 'soon'."),
         ("loud=maybe", "loud can't be 'maybe'."),
-        ("since=-1", "--since can't be -1."),
-        ("since", "--source-options can't be 'since'."),
+        ("since=-1", "since can't be -1."),
+        ("since", "source_options can't be 'since'."),
     ],
 )
 def test_options_of_a_source_are_checked(

@@ -828,7 +828,7 @@ def cyborg(tmp_path_factory: pytest.TempPathFactory) -> popinjay.Persona:
     return popinjay.make(
         *specs,
         name='a & "b"',
-        home_folder=folder / "home",
+        home=folder / "home",
         base=str(base),
         whose="permission",
         **OPTIONS,

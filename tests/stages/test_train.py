@@ -329,7 +329,7 @@ def test_a_budget_ends_a_training(
 
 @pytest.mark.parametrize("budget", ["soon", "0s", "5", "-1m"])
 def test_an_invalid_budget_is_refused(budget: str) -> None:
-    with pytest.raises(OptionError, match="--budget can't be"):
+    with pytest.raises(OptionError, match="budget can't be"):
         TrainOptions(budget=budget)
 
 

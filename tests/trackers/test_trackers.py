@@ -163,7 +163,7 @@ def all_told(
         persona = popinjay.make(
             ada,
             base=str(base),
-            home_folder=home,
+            home=home,
             listener=events.append,
             whose="fictional",
             track=",".join(ALL) or "none",
@@ -497,9 +497,7 @@ def test_the_dashboard_opens_without_printing_its_token(told: Told) -> None:
 def test_a_dashboard_without_runs_is_refused(
     told: Told, ada: Path, tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    popinjay.make(
-        ada, name="untold", home_folder=told.home, base=str(tiny_gpt2), epochs=0.1, samples=10
-    )
+    popinjay.make(ada, name="untold", home=told.home, base=str(tiny_gpt2), epochs=0.1, samples=10)
     done = subprocess.run(
         [sys.executable, "-m", "popinjay.cli.main", "track", "untold", "--home", str(told.home)],
         capture_output=True,

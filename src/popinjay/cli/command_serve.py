@@ -53,7 +53,7 @@ def do_serve(args: argparse.Namespace) -> None:
         if not args.no_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-    for job in serve(args.home or home(), args.host, args.port, listening):
+    for job in serve(args.home or home(), args.host, args.port, args.cors, listening):
         work = "Inspecting" if job.doing == "inspect" else "Training on"
         specs = ", ".join(job.specs)
         print(

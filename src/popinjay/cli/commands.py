@@ -63,7 +63,7 @@ def do_make(args: argparse.Namespace) -> None:
         persona = make(
             *args.specs,
             name=args.name,
-            home_folder=args.home,
+            home=args.home,
             listener=listener,
             **ask,
             **given,

@@ -288,6 +288,14 @@ def _serve(actions: Any) -> None:
     command.add_argument(
         "--port", type=_reader(int), help="the port to listen on; default: 8765, or a free one"
     )
+    command.add_argument(
+        "--cors",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin use the API, such as http://localhost:3000; may be repeated;"
+        " * for all, with --host only",
+    )
     command.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
@@ -455,7 +463,11 @@ def _run(given: list[str]) -> int:
     except PopinjayError as error:
         if "--debug" in given:
             raise
-        terminal.show_error(one_line(error.message), one_line(error.hint))
+        named = error.options if isinstance(error, OptionError) else ()
+        message, hint = (
+            options.with_flags(one_line(text), named) for text in (error.message, error.hint)
+        )
+        terminal.show_error(message, hint)
         return EXIT_PROBLEM
     except KeyboardInterrupt:
         terminal.show_error("Stopped.", commands.hint_after_interrupt(given))

@@ -47,6 +47,14 @@ def report_table(
     return table
 
 
+def table_rows(report: Report) -> Iterator[dict[str, str]]:
+    """Yield the rows of the table, each with its metric, its title and a cell for each source."""
+    for group, rows in _groups(report, intervals=False):
+        for title, cell in rows:
+            cells = {source: cell(report, source) for source in (PERSONA, *CONTROLS)}
+            yield {"metric": group, "number": title, **cells}
+
+
 def closing_lines(report: Report) -> Iterator[str]:
     """Yield what stands under the table: counts, the course of training, and notes."""
     posts = report.posts

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from popinjay import sources
 from popinjay.errors import SpecError
+from popinjay.sources import memory
 from popinjay.sources.hints import guess_account
 
 MAX_CHARACTERS = 500
@@ -27,6 +28,7 @@ def check_account(spec: str) -> None:
         or not spec.isprintable()
         or spec.startswith(("-", "/", "~", "."))
         or "\\" in spec
+        or spec == memory.NAME
     ):
         raise invalid
     try:

@@ -10,14 +10,18 @@ from typing import Any
 from fastapi import FastAPI
 
 from popinjay import __version__
-from popinjay.server import errors
+from popinjay.server import cors, errors
 from popinjay.server.auth import Auth, AuthMiddleware
+from popinjay.server.description import describe
+from popinjay.server.monitoring import Monitoring, MonitoringMiddleware
 from popinjay.server.routes import (
     completions,
+    docs,
     estimates,
     jobs,
     kept,
     meta,
+    monitoring,
     opening,
     page,
     persona_files,
@@ -28,11 +32,16 @@ from popinjay.server.routes import (
 )
 from popinjay.server.state import AppState
 
-DESCRIPTION = """The API behind popinjay's page, served from this machine.
+DESCRIPTION = """The API of `popinjay serve`, which its page uses too. It runs on this machine.
 
-Every error is `{"error": {"message", "hint"}}`. A program that changes anything must send the
-header `X-Popinjay: 1` and, if the server was started with `--host`, the token that it printed as
-`Authorization: Bearer TOKEN`. Times are ISO 8601 in UTC."""
+Clients of OpenAI's API use the routes under `/v1`: the name of a model is that of a persona.
+
+A program that changes anything under `/api` must send the header `X-Popinjay: 1`. If the server was
+started with `--host`, every request needs the token that it printed: `Authorization: Bearer TOKEN`.
+Pages of other sites may send requests if their origin was named with `--cors`.
+
+Every error is `{"error": {"message", "hint"}}`, under `/v1` an error object as OpenAI's API has it.
+Times are ISO 8601 in UTC. The header `X-Popinjay-Version` of every response has the version."""
 
 PAGE_ROUTES = (
     page,
@@ -84,8 +93,14 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
     )
     app.state.app_state = state
     errors.install_handlers(app)
+    counted = Monitoring(state)
     for module in PAGE_ROUTES:
         app.include_router(module.routes(state))
+    app.include_router(monitoring.routes(counted))
+    app.include_router(docs.routes(state, app))
     app.mount("/assets", page.static_files())
+    describe(app)
     app.add_middleware(AuthMiddleware, auth=auth)
+    app.add_middleware(MonitoringMiddleware, monitoring=counted)
+    cors.allow_origins(app, auth.cors)
     return app

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from popinjay import __version__
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import OPENAI_PREFIX, error_document
 
@@ -27,15 +28,16 @@ UPLOADS = "/api/uploads"
 MAX_BODY_BYTES = 4 * 2**20  # of every request except uploads
 # Another site can't send this header without a CORS preflight, which is refused.
 OWN_HEADER = "x-popinjay"
+ANY_ORIGIN = "*"
 # Served without a token: the page asks for it. These contain no personal data.
-PUBLIC_PATHS = ("/", "/favicon.ico", LOGIN)
+PUBLIC_PATHS = ("/", "/favicon.ico", "/health", LOGIN)
 PUBLIC_FOLDER = "/assets/"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-SECURITY_HEADERS = {
+RESPONSE_HEADERS = {
     "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
@@ -43,6 +45,7 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
+    "x-popinjay-version": __version__,
 }
 
 
@@ -53,14 +56,18 @@ class Auth:
     port: int
     token: str | None = None
     names: tuple[str, ...] = ()  # host names of this machine, in addition to the loopback names
+    cors: tuple[str, ...] = ()  # origins of other sites that may send requests, or ANY_ORIGIN
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         """Raise ApiError if the request is not allowed."""
         self._check_host(headers.get("host", ""))
-        self._check_origin(method, path, headers)
+        is_cross_site = self._is_allowed_site(headers)
+        if not is_cross_site:
+            self._check_origin(method, path, headers)
         if self.token is None or path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDER):
             return
-        if not self._has_token(headers):
+        # The user's browser would send the cookie for any page of the same machine.
+        if not (self._has_bearer(headers) or (not is_cross_site and self._has_cookie(headers))):
             raise ApiError(
                 401,
                 "This page is locked with a token.",
@@ -96,6 +103,12 @@ class Auth:
             )
         return True
 
+    def _is_allowed_site(self, headers: Mapping[str, str]) -> bool:
+        """Return whether a page of another site sent this which may (`popinjay serve --cors`)."""
+        origin = headers.get("origin", "").lower()
+        is_own = origin in ("", f"http://{headers.get('host', '').lower()}")
+        return not is_own and (origin in self.cors or ANY_ORIGIN in self.cors)
+
     def _check_origin(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site")
@@ -123,11 +136,12 @@ class Auth:
             return
         raise cross_site
 
-    def _has_token(self, headers: Mapping[str, str]) -> bool:
-        assert self.token is not None
+    def _has_bearer(self, headers: Mapping[str, str]) -> bool:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and secrets_equal(credentials.strip(), self.token):
-            return True
+        is_known = secrets_equal(credentials.strip(), self.token or "")
+        return scheme.lower() == "bearer" and is_known
+
+    def _has_cookie(self, headers: Mapping[str, str]) -> bool:
         # Parsed by hand: other servers on this machine set cookies too, valid or not.
         cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
         return any(
@@ -173,7 +187,7 @@ class AuthMiddleware:
             return
 
         async def send_with_headers(message: Message) -> None:
-            await send(_with_security_headers(message))
+            await send(_with_headers(message))
 
         received = 0
 
@@ -196,13 +210,13 @@ class AuthMiddleware:
         await self._app(scope, receive_bounded, send_with_headers)
 
 
-def _with_security_headers(message: Message) -> Message:
+def _with_headers(message: Message) -> Message:
     """Return the message; a response's start gets the headers that its route did not set."""
     if message["type"] == "http.response.start":
         present = {name.lower() for name, _ in message["headers"]}
         added = (
             (name.encode(), value.encode())
-            for name, value in SECURITY_HEADERS.items()
+            for name, value in RESPONSE_HEADERS.items()
             if name.encode() not in present
         )
         message["headers"] = [*message["headers"], *added]

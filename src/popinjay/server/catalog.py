@@ -12,7 +12,6 @@ from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import StopReason
 from popinjay.metrics.measure import PERSONA
 from popinjay.models.sampling_defaults import PLAIN
-from popinjay.options import MAY_BE_PUBLIC
 from popinjay.post import printable
 from popinjay.report.saved import load_report
 from popinjay.server.api_error import ApiError
@@ -26,6 +25,7 @@ from popinjay.summary import (
     summary_named,
     summary_of,
 )
+from popinjay.whose import MAY_BE_PUBLIC
 
 EASILY_TOLD = 0.9  # of AUC, from which on a program nearly always tells a post's author
 

@@ -83,16 +83,28 @@ def error_document(path: str, status: int, message: str, hint: str = "") -> dict
     """Return the body of an error response to a request for `path`."""
     message = printable(one_line(message))
     hint = printable(one_line(hint))
-    if path.startswith(OPENAI_PREFIX):
+    if is_openai(path):
         return {
             "error": {
-                "message": f"{message} {hint}".rstrip(),
+                "message": sentences(message, hint),
                 "type": "invalid_request_error" if status < 500 else "server_error",
                 "param": None,
                 "code": None,
             }
         }
     return {"error": {"message": message, "hint": hint}}
+
+
+def is_openai(path: str) -> bool:
+    """Return whether responses to requests for this path have the form of OpenAI's API."""
+    return f"{path}/".startswith(OPENAI_PREFIX)
+
+
+def sentences(message: str, hint: str) -> str:
+    """Return a message and a hint as one text, in which each is a sentence."""
+    if hint and message and message[-1] not in ".!?…:":
+        message += "."
+    return f"{message} {hint}".strip()
 
 
 def status_of(error: PopinjayError) -> int:
@@ -117,6 +129,11 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def handle_http(request: Request, error: HTTPException) -> JSONResponse:
+        path = request.url.path
+        if error.status_code == 404 and is_openai(path):
+            return _response(
+                request, 404, f"Unknown request URL: {request.method} {path}", "See /docs."
+            )
         hint = {
             404: "There is nothing at this address.",
             405: "The description of the API says which methods are allowed.",

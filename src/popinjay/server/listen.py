@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +16,7 @@ from popinjay.interrupts import Terminated
 from popinjay.server.app import create_app
 from popinjay.server.auth import Auth
 from popinjay.server.connections import TimeoutProtocol
+from popinjay.server.cors import checked_origins
 from popinjay.server.jobs.job import Job
 
 DEFAULT_HOST = "127.0.0.1"
@@ -27,6 +28,7 @@ def serve(
     home: Path,
     host: str | None = None,
     port: int | None = None,
+    cors: Sequence[str] = (),
     listening: Callable[[str], None] = lambda address: None,
 ) -> list[Job]:
     """Serve until Ctrl-C, and return the jobs that are still running then; they go on.
@@ -35,16 +37,19 @@ def serve(
         home: The folder of the personas.
         host: The address to listen on; None is loopback, without a token.
         port: The port to listen on; None is the usual one, or a free one if it is taken.
+        cors: Origins of other sites whose pages may use the API.
         listening: Called with the address to open as soon as the server listens.
 
-    Raises OptionError if it can't listen there, PersonaBusy if another server serves this folder.
+    Raises OptionError if it can't listen there or an origin is not one, PersonaBusy if another
+    server serves this folder.
     """
+    origins = checked_origins(cors, has_token=host is not None)
     listener = listen(host or DEFAULT_HOST, (port,) if port is not None else DEFAULT_PORTS)
     bound_port = listener.getsockname()[1]
     auth = (
-        Auth(bound_port)
+        Auth(bound_port, cors=origins)
         if host is None
-        else Auth(bound_port, token=secrets.token_urlsafe(24), names=(host,))
+        else Auth(bound_port, secrets.token_urlsafe(24), names=(host,), cors=origins)
     )
     try:
         app = create_app(home, auth)

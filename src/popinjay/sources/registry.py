@@ -2,8 +2,8 @@
 
 Sources are asked in this order, and the first one that matches reads the spec:
 
-1. Built-in sources that recognise their own input: X's and Mastodon's archives by their layout,
-   Bluesky's export by its first bytes, accounts by how they are written.
+1. Built-in sources that recognise their own input: posts in Python's memory, X's and Mastodon's
+   archives by their layout, Bluesky's export by its first bytes, accounts by how they are written.
 2. Plug-ins: the entry points of the group `popinjay.sources`, in the order of their names.
 3. Built-in sources that take a whole class of files: packed rows (zips and folders with text
    files) and text (any .txt, .csv, .json and so on).
@@ -36,6 +36,7 @@ TO_GIVE = (
 )
 
 X_ARCHIVE = "popinjay.sources.x.archive"
+MEMORY = "popinjay.sources.memory"
 BUILT_IN = (  # in the order in which they are listed
     "popinjay.sources.mastodon.export",
     "popinjay.sources.files.packed_rows",
@@ -45,6 +46,7 @@ BUILT_IN = (  # in the order in which they are listed
     "popinjay.sources.bluesky.account",
     "popinjay.sources.mastodon.account",
     "popinjay.sources.x.api",
+    MEMORY,
 )
 CATCH_ALLS = ("popinjay.sources.files.packed_rows", "popinjay.sources.files.text")
 
@@ -125,8 +127,9 @@ class _FileErrors:
 
 def _in_order() -> Iterator[Source]:
     """Yield the sources in the order in which they are asked, each loaded when its turn comes."""
+    yield _built_in(MEMORY)  # the others take a spec for the name of something
     for name in BUILT_IN:
-        if name not in CATCH_ALLS:
+        if name not in (MEMORY, *CATCH_ALLS):
             yield _built_in(name)
     yield from _plug_ins()
     for name in CATCH_ALLS:

@@ -28,7 +28,10 @@ def own_options(options: CollectOptions, kind: type[Kind]) -> Kind:
         for name, text in _assignments(options).items()
         if name in types
     }
-    own: Kind = build(given, kind)[0]
+    try:
+        own: Kind = build(given, kind)[0]
+    except OptionError as error:  # which are no flags
+        raise OptionError(error.message, error.hint) from None
     return own
 
 
@@ -65,8 +68,9 @@ def _assignments(options: CollectOptions) -> dict[str, str]:
         name, is_set, value = part.partition("=")
         if not is_set or not name.strip():
             raise OptionError(
-                f"--source-options can't be {options.source_options!r}.",
+                f"source_options can't be {options.source_options!r}.",
                 "It takes NAME=VALUE, with commas between.",
+                ["source_options"],
             )
         found[name.strip().replace("-", "_")] = value.strip()
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,6 +58,17 @@ def remove(run: Run, id: str) -> bool:
 def line_id(line: str) -> str:
     """Return what a line is known by as long as its content stays the same."""
     return hashlib.sha256(line.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def rows(run: Run) -> Iterator[dict[str, Any]]:
+    """Yield the kept posts; lines that were edited into something else are skipped."""
+    for line in lines(run):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("text"), str):
+            yield row
 
 
 def lines(run: Run) -> list[str]:

@@ -170,8 +170,9 @@ def chosen(option: str | None) -> tuple[str, ...]:
         return ()
     if not names or NONE in names:
         raise OptionError(
-            f"--track can't be {option!r}.",
+            f"track can't be {option!r}.",
             f"Give {', '.join(BUILT_IN)} or others, separated by commas, or {NONE} alone.",
+            ["track"],
         )
     for name in names:
         find(name).check()

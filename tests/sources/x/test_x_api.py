@@ -951,7 +951,7 @@ def test_bought_posts_survive_a_refused_make(x: XStandIn, tiny_gpt2: Path, tmp_p
     with pytest.raises(TooLittleText):
         popinjay.make(
             "x:@ada_l",
-            home_folder=tmp_path,
+            home=tmp_path,
             base=str(tiny_gpt2),
             whose="fictional",
             allow_local=True,
@@ -966,7 +966,7 @@ def test_declining_leaves_no_persona(x: XStandIn, tiny_gpt2: Path, tmp_path: Pat
     with pytest.raises(SpecError, match="Without your consent"):
         popinjay.make(
             "x:@ada_l",
-            home_folder=tmp_path,
+            home=tmp_path,
             base=str(tiny_gpt2),
             whose="fictional",
             allow_local=True,

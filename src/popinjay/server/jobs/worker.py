@@ -102,9 +102,7 @@ def _specs(job: Job, home: Path) -> list[str]:
 def _make(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     from popinjay.pipeline import make
 
-    persona = make(
-        *_specs(job, home), name=job.name, home_folder=home, listener=listener, **job.options
-    )
+    persona = make(*_specs(job, home), name=job.name, home=home, listener=listener, **job.options)
     return {"persona": persona.name}
 
 

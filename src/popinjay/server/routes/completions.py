@@ -1,30 +1,33 @@
-"""`/v1/models` and `/v1/completions` in OpenAI's format, for existing clients of that API.
+"""`/v1/models`, `/v1/completions` and `/v1/chat/completions`, for existing clients of OpenAI's API.
 
-The name of a model is that of a persona. A completion is one post that starts with the prompt: `n`
-is the number of posts, sampled as `popinjay say` does; a list of prompts gives `n` posts for each,
-the same as if each were sent alone. Differences from a general language model:
+The name of a model is that of a persona. Both formats give posts, `n` for each prompt, sampled as
+`popinjay say` does; a list of prompts gives the same posts as if each were sent alone. A persona
+continues what it is given in the author's voice: it follows no instructions and answers nothing.
 
-- A prompt is the beginning of a post, not an instruction, and is read as one line. `text` is what
-  follows it, or with `echo` all of it.
+- A prompt is the beginning of a post, and is read as one line. A completion's `text` is what
+  follows it, or with `echo` all of it. In a chat the last message of the user is the prompt, and
+  the `content` of the answer is the whole post, or with `echo: false` what follows the prompt. All
+  other messages, those of the system too, are ignored: the header `X-Popinjay-Ignored` of the
+  response lists their roles.
 - Without `max_tokens` posts are complete (OpenAI's default of 16 tokens would truncate nearly all).
   With it, posts are truncated there and `finish_reason` is `length`. `max_chars` (280), `top_k`,
   `min_p` and `repetition_penalty` are accepted in addition to OpenAI's parameters.
 - A draft that repeats a post of the training data, looks personal or has an @handle that its author
-  never used is rejected, and another is sampled in its place. If every draft was rejected, `text`
+  never used is rejected, and another is sampled in its place. If every draft was rejected, the text
   is empty and `finish_reason` is `content_filter`.
 - A stream sends words as they are sampled and can't withdraw them. Its posts are those that the
   same seed gives without streaming, unless a draft is rejected after some of it was sent: then the
   post ends there, with `length` if the draft was too long, else with `content_filter`.
 - `usage` counts the tokens of the posts that were returned, not of rejected drafts.
-- Unsupported parameters are refused, not ignored: `logprobs`, `logit_bias`, `suffix`, the
-  penalties, and `best_of` other than `n`. `user` is ignored.
+- Parameters that ask for something which popinjay can't do are refused, not ignored: `logprobs`,
+  `logit_bias`, `suffix`, the penalties, tools, a `response_format`, and `best_of` other than `n`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +38,15 @@ from popinjay import summary
 from popinjay.errors import PopinjayError
 from popinjay.server import catalog
 from popinjay.server.errors import openai_error_responses
-from popinjay.server.openai_format import (
-    Completion,
+from popinjay.server.openai_errors import InvalidRequest, error_response
+from popinjay.server.openai_requests import (
+    ChatRequest,
     CompletionRequest,
-    InvalidRequest,
-    error_response,
+    Kind,
+    PostsRequest,
     parse_request,
 )
+from popinjay.server.openai_responses import ChatCompletion, Completion, PostsResponse
 from popinjay.server.routes.say import EVENT_STREAM
 from popinjay.server.state import AppState
 from popinjay.server.voices.subscriptions import End, StreamEvent
@@ -50,6 +55,7 @@ from popinjay.store.run import RECORD
 if TYPE_CHECKING:
     from popinjay.server.voices.model_pool import Subscription
 
+IGNORED_HEADER = "X-Popinjay-Ignored"  # of a response: roles of messages without effect
 CLIENT_CLOSED_REQUEST = 499  # no client receives it
 PromptEvents = tuple[int, list[StreamEvent]]  # the index of a prompt, and events of its posts
 
@@ -74,29 +80,61 @@ def routes(state: AppState) -> APIRouter:
         except PopinjayError as error:
             return _error(error)
 
-    request_schema = {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": CompletionRequest.model_json_schema()}},
-        }
-    }
-
-    @router.post("/completions", openapi_extra=request_schema)
+    @router.post("/completions", openapi_extra=_body_of(CompletionRequest))
     async def completions(request: Request) -> Response:
-        """Write posts that start with the prompts."""
-        try:
-            parsed = parse_request(await _json(request))
-            subscriptions = await _submit(state, parsed)
-            completion = Completion(parsed)
-            if not parsed.stream:
-                return await unless_disconnected(request, _complete(completion, subscriptions))
-            events = merged(subscriptions)
-            first = await anext(events)  # errors of the query are raised before the response begins
-            return StreamingResponse(_stream(completion, events, first), media_type=EVENT_STREAM)
-        except PopinjayError as error:
-            return _error(error)
+        """Write posts that start with the prompts.
+
+        The text of each choice is what follows the prompt. The posts are those of `popinjay say`.
+        """
+        return await _respond(state, request, CompletionRequest, Completion)
+
+    @router.post("/chat/completions", openapi_extra=_body_of(ChatRequest))
+    async def chat_completions(request: Request) -> Response:
+        """Write posts that start with the last message of the user.
+
+        The content of each choice is a whole post. A persona follows no instructions: messages of
+        the system and earlier messages are ignored, and the header `X-Popinjay-Ignored` lists
+        their roles.
+        """
+        return await _respond(state, request, ChatRequest, ChatCompletion)
 
     return router
+
+
+def _body_of(kind: type[PostsRequest]) -> dict[str, Any]:
+    """Describe the body of a route, which is read by hand: its errors have OpenAI's form."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def _respond(
+    state: AppState,
+    request: Request,
+    kind: type[Kind],
+    response_of: Callable[[Kind], PostsResponse],
+) -> Response:
+    """Answer a request in one of the formats.
+
+    Args:
+        state: Where the personas are.
+        request: The request as it came.
+        kind: The format of the request.
+        response_of: Returns the response in the same format, before anything is written.
+    """
+    try:
+        parsed = parse_request(await _json(request), kind)
+        subscriptions = await _submit(state, parsed)
+        posts = response_of(parsed)
+        headers = {IGNORED_HEADER: ", ".join(parsed.ignored)} if parsed.ignored else None
+        if not parsed.stream:
+            return await unless_disconnected(request, _complete(posts, subscriptions, headers))
+        events = merged(subscriptions)
+        first = await anext(events)  # errors of the query are raised before the response begins
+        return StreamingResponse(
+            _stream(posts, events, first), media_type=EVENT_STREAM, headers=headers
+        )
+    except PopinjayError as error:
+        return _error(error)
 
 
 def _model(state: AppState, name: str) -> dict[str, Any]:
@@ -120,7 +158,7 @@ async def _json(request: Request) -> Any:
         raise InvalidRequest("The body is not valid JSON.") from error
 
 
-async def _submit(state: AppState, request: CompletionRequest) -> list[Subscription]:
+async def _submit(state: AppState, request: PostsRequest) -> list[Subscription]:
     """Submit a query for each prompt."""
     subscriptions: list[Subscription] = []
     try:
@@ -159,26 +197,31 @@ async def merged(subscriptions: Sequence[Subscription]) -> AsyncGenerator[Prompt
             subscription.cancel()
 
 
-async def _complete(completion: Completion, subscriptions: Sequence[Subscription]) -> Response:
+async def _complete(
+    posts: PostsResponse,
+    subscriptions: Sequence[Subscription],
+    headers: dict[str, str] | None,
+) -> Response:
     async with aclosing(merged(subscriptions)) as stream:
         async for index, events in stream:
-            completion.apply(index, events)
-    return JSONResponse(completion.complete_document())
+            posts.apply(index, events)
+    return JSONResponse(posts.document(), headers=headers)
 
 
 async def _stream(
-    completion: Completion, events: AsyncGenerator[PromptEvents, None], first: PromptEvents
+    posts: PostsResponse, events: AsyncGenerator[PromptEvents, None], first: PromptEvents
 ) -> AsyncIterator[bytes]:
     """Yield the chunks of a streamed response."""
-    options = completion.request.stream_options
-    more = {"usage": None} if options and options.include_usage else {}
+    includes_usage = posts.request.includes_usage
+    more = {"usage": None} if includes_usage else {}
     try:
-        yield _chunks(completion, first, more)
+        opening = [_chunk(posts.chunk([choice], **more)) for choice in posts.opening()]
+        yield b"".join([*opening, *_chunks(posts, first, more)])
         async for prompt_events in events:
-            if chunks := _chunks(completion, prompt_events, more):
-                yield chunks
-        if more:
-            yield _chunk(completion.document([], usage=completion.usage))
+            if chunks := _chunks(posts, prompt_events, more):
+                yield b"".join(chunks)
+        if includes_usage:
+            yield _chunk(posts.chunk([], usage=posts.usage))
         yield b"data: [DONE]\n\n"
     except PopinjayError as error:
         yield _chunk(error_response(error)[1])
@@ -186,14 +229,13 @@ async def _stream(
         await events.aclose()
 
 
-def _chunks(completion: Completion, events: PromptEvents, more: dict[str, Any]) -> bytes:
+def _chunks(posts: PostsResponse, events: PromptEvents, more: dict[str, Any]) -> list[bytes]:
     chunks = []
-    for choice in completion.apply(*events):
-        text = choice.text[choice.sent :]
-        choice.sent += len(text)
+    for choice in posts.apply(*events):
+        text = posts.unsent(choice)
         if text or choice.finish_reason:
-            chunks.append(_chunk(completion.document([choice.document(text)], **more)))
-    return b"".join(chunks)
+            chunks += [_chunk(posts.chunk([part], **more)) for part in posts.parts(choice, text)]
+    return chunks
 
 
 def _chunk(document: dict[str, Any]) -> bytes:

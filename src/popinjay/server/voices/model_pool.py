@@ -10,7 +10,9 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -18,11 +20,18 @@ from starlette.concurrency import run_in_threadpool
 from popinjay.errors import PopinjayError
 from popinjay.models.model_files import files_of
 from popinjay.persona import Persona
+from popinjay.sampling.events import Finished
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import UNEXPECTED
 from popinjay.server.voices.generation_worker import Deliveries, GenerationWorker, PendingRequest
-from popinjay.server.voices.subscriptions import Failed, GenerationQuery, StreamEvent, merge_pieces
+from popinjay.server.voices.subscriptions import (
+    Failed,
+    GenerationQuery,
+    StreamEvent,
+    Truncated,
+    merge_pieces,
+)
 from popinjay.store.forgotten import FILE as FORGOTTEN
 from popinjay.store.forgotten import MARKS
 from popinjay.store.run import Run
@@ -74,6 +83,24 @@ class Subscription(PendingRequest):
         self.is_closed = True
 
 
+@dataclass
+class Written:
+    """How much all personas wrote since the server was started."""
+
+    posts: int = 0
+    tokens: int = 0
+
+    def add(self, events: Sequence[StreamEvent]) -> None:
+        """Count the posts among the events of a request."""
+        for event in events:
+            if isinstance(event, Finished):
+                self.posts += 1
+                self.tokens += event.post.tokens
+            elif isinstance(event, Truncated):
+                self.posts += 1
+                self.tokens += event.tokens
+
+
 class ModelPool:
     """The loaded personas of a home folder."""
 
@@ -98,6 +125,7 @@ class ModelPool:
         self._loading = asyncio.Lock()  # requests that need memory wait in line
         self._subscriptions: set[Subscription] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.written = Written()
 
     async def submit(self, name: str, query: GenerationQuery) -> Subscription:
         """Send a query to a persona.
@@ -197,12 +225,29 @@ class ModelPool:
         """Pass events from a worker's thread to the event loop, in one call."""
         assert self._loop is not None
         with suppress(RuntimeError):  # the loop is closed, and no client waits
-            self._loop.call_soon_threadsafe(_deliver_in_loop, deliveries)
+            self._loop.call_soon_threadsafe(self._deliver_in_loop, deliveries)
+
+    def _deliver_in_loop(self, deliveries: Deliveries) -> None:
+        for request, events in deliveries:
+            assert isinstance(request, Subscription)
+            self.written.add(events)
+            request.deliver(events)
 
     @property
     def names(self) -> list[str]:
         """The names of the loaded personas."""
         return list(self._workers)
+
+    @property
+    def loaded_bytes(self) -> int:
+        """The memory of the loaded models, in bytes."""
+        with self._lock:
+            return sum(worker.size for worker in self._active())
+
+    @property
+    def open_requests(self) -> int:
+        """The requests that are not answered yet."""
+        return sum(not one.is_closed for one in list(self._subscriptions))
 
     def close(self) -> None:
         """Fail all open requests, and retire all workers."""
@@ -224,12 +269,6 @@ def _as_popinjay_error(error: Exception) -> PopinjayError:
         return error
     _log.error("a persona's worker failed", exc_info=error)
     return ApiError(500, *UNEXPECTED)
-
-
-def _deliver_in_loop(deliveries: Deliveries) -> None:
-    for request, events in deliveries:
-        assert isinstance(request, Subscription)
-        request.deliver(events)
 
 
 def _files_version(run: Run) -> object:

@@ -1,0 +1,216 @@
+"""What `import popinjay` offers to scripts and notebooks: `make`, `inspect`, `load`, `personas`.
+
+They add to `pipeline` what a Python session needs: posts in memory, and progress.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from popinjay import persona as personas_module
+from popinjay import pipeline
+from popinjay.errors import PersonaError
+from popinjay.events import Listener, ignore
+from popinjay.keywords import InspectKeywords, MakeKeywords
+from popinjay.options import (
+    CleanOptions,
+    CollectOptions,
+    FetchOptions,
+    MakeOptions,
+    SayOptions,
+    declared,
+)
+from popinjay.sources import memory
+from popinjay.store.run import RECORD, Run, is_name
+from popinjay.store.run import home as home_folder
+
+if TYPE_CHECKING:
+    from popinjay.summary import Summary
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def with_options(*kinds: type[Any]) -> Callable[[Function], Function]:
+    """List the options of these kinds in a function's docstring, for `help()` and notebooks."""
+
+    def document(function: Function) -> Function:
+        if function.__doc__:  # there are none under -OO
+            lines = [textwrap.dedent(f"    {function.__doc__}").strip(), "", "Options:"]
+            for field, _ in declared(*kinds):
+                default = "" if field.default in (None, False) else f" Default: {field.default}."
+                text = f"{field.name}: {field.metadata['help']}{default}"
+                lines += textwrap.wrap(text, 96, initial_indent="    ", subsequent_indent=" " * 8)
+            function.__doc__ = "\n".join(lines)
+        return function
+
+    return document
+
+
+class Persona(personas_module.Persona):
+    """A persona: a folder with a model of one author, its data and its record.
+
+    `name` is its name, and `path` its folder; the model in `path / "model"` can be loaded with
+    transformers too. The model is loaded when the persona writes its first post.
+    """
+
+    @with_options(SayOptions)
+    def say(self, prompt: str = "", **options: Any) -> list[str]:
+        """Return generated posts that begin with the prompt, such as `say("My dream is", n=3)`.
+
+        Raises OptionError for an option that does not exist or a value that it does not take, and
+        PersonaError if there is no model yet.
+        """
+        return super().say(prompt, **options)
+
+    def rename(self, name: str) -> None:
+        """Give it another name, and its folder too. Raises PersonaError if the name is taken."""
+        renamed = pipeline.rename(self.run, name)
+        self.__dict__.clear()  # the open model has the old path
+        self.__init__(renamed.run)  # type: ignore[misc]
+
+    def remove(self) -> None:
+        """Delete it, with its folder and everything in it, for good. Raises PersonaBusy."""
+        self.__dict__.pop("_decoders", None)
+        pipeline.remove(self.run)
+
+
+@with_options(*MakeOptions.PARTS.values())
+def make(
+    *specs: Any,
+    name: str | None = None,
+    home: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool | None = None,
+    ask_whose: Callable[[], str | None] | None = None,
+    ask_name: Callable[[str], str | None] | None = None,
+    ask: Callable[[str], bool] | None = None,
+    **keywords: Unpack[MakeKeywords],
+) -> Persona:
+    """Make a persona, or bring an existing one up to date, and return it.
+
+    Examples:
+        make("twitter-ada.zip", whose="self")
+        make(df["text"], name="ada", budget="5m")
+
+    Raises PopinjayError, with what to do in its `hint`.
+
+    Args:
+        specs: What to read: files, accounts, or posts in memory. Those are a list of texts or of
+            dicts (text, created_at, id, author, ...), a Series, a data frame, a data set, or a
+            generator. Several specs make a cyborg.
+        name: The persona's name; by default its authors' handles. Posts in memory need one.
+        home: The folder of all personas; by default POPINJAY_HOME, or ~/.popinjay.
+        listener: Receives the events of the stages.
+        progress: Whether to show progress; by default in a terminal and in a notebook.
+        ask_whose: Is asked whose words these are, if it is not on record.
+        ask_name: Is asked for a name, if the files don't give one.
+        ask: Is asked for a yes before reading a network costs money, a base model is downloaded or
+            another persona is replaced; without it the answer is no.
+        keywords: The options below; an existing persona keeps those that it was made with.
+    """
+    folder = _folder(home)
+    if not specs:
+        _check_can_be_read(name, folder)
+    with _listening(listener, progress) as listen:
+        made = pipeline.make(
+            *map(memory.spec_of, specs),
+            name=name,
+            home=folder,
+            listener=listen,
+            ask_whose=ask_whose,
+            ask_name=ask_name,
+            ask=ask,
+            **keywords,
+        )
+    return Persona(made.run)
+
+
+@with_options(FetchOptions, CollectOptions, CleanOptions)
+def inspect(
+    *specs: Any,
+    listener: Listener = ignore,
+    ask: Callable[[str], bool] | None = None,
+    **keywords: Unpack[InspectKeywords],
+) -> list[pipeline.Inspection]:
+    """Return what is in each spec, and which posts `make` would keep; nothing is written.
+
+    `to_json()` of each has all of it. Raises PopinjayError, with what to do in its `hint`.
+
+    Args:
+        specs: What to read, as for `make`.
+        listener: Receives the events.
+        ask: Is asked for a yes before reading a network costs money.
+        keywords: The options below.
+    """
+    return pipeline.inspect(*map(memory.spec_of, specs), listener=listener, ask=ask, **keywords)
+
+
+def load(name: str | Path, home: str | Path | None = None) -> Persona:
+    """Return the persona of this name or in this folder. Raises PersonaError if there is none."""
+    return Persona(personas_module.load(name, _folder(home)).run)
+
+
+def personas(home: str | Path | None = None) -> list[Summary]:
+    """Return all personas, sorted by name: what each is made of, when, and how good it is.
+
+    `pandas.DataFrame(popinjay.personas())` makes a table of them.
+    """
+    from popinjay.summary import summaries  # speaking needs none of it
+
+    return summaries(_folder(home) or home_folder())
+
+
+def _folder(home: str | Path | None) -> Path | None:
+    return None if home is None else Path(home).expanduser()
+
+
+def _check_can_be_read(name: str | None, folder: Path | None) -> None:
+    """Raise PersonaError if nothing is given for a persona whose posts were in memory."""
+    path = (folder or home_folder()) / (name or "")
+    if name is None or not is_name(name) or not (path / RECORD).is_file():
+        return
+    if memory.NAME in Run(path).record.asked.specs:
+        raise PersonaError(
+            f"{name!r} was made of posts in memory.",
+            f"Give them again: popinjay.make(posts, name={name!r})",
+        )
+
+
+@contextmanager
+def _listening(listener: Listener | None, progress: bool | None) -> Iterator[Listener]:
+    """Yield what receives the events: the caller's listener, what shows progress, or both."""
+    from popinjay import notebook
+
+    is_notebook = notebook.is_running()
+    if progress is None:
+        progress = listener is None and (is_notebook or sys.stderr.isatty())
+    given = listener or ignore
+    if not progress:
+        yield given
+        return
+    if is_notebook:
+        from popinjay.interrupts import persistent_interrupts
+
+        with notebook.Progress() as shown, persistent_interrupts(_both(shown, given)) as both:
+            yield both
+        return
+    from popinjay.cli.progress import listening
+
+    with listening() as shown:
+        yield _both(shown, given)
+
+
+def _both(first: Listener, second: Listener) -> Listener:
+    if second is ignore:
+        return first
+
+    def listen(event: Any) -> None:
+        first(event)
+        second(event)
+
+    return listen
