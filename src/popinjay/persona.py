@@ -164,6 +164,7 @@ class Persona:
                 f"{self.name!r} {otherwise}.",
                 f"See how far it is: popinjay status {self.name}. "
                 "Making it again goes on from there.",
+                page_hint="Make it again from the same posts: it goes on from there.",
             )
         return path
 
