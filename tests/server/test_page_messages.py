@@ -20,7 +20,9 @@ SOURCE = Path(popinjay.__file__).parent
 COMMANDS = (
     "make|demo|inspect|say|report|card|status|lineage|bases|sources|publish|forget|serve|track"
 )
-TYPED = re.compile(rf"popinjay ({COMMANDS})\b|pip install .?popinjay|(?<![\w-])--[a-z]|/api|openapi")
+TYPED = re.compile(
+    rf"popinjay ({COMMANDS})\b|pip install .?popinjay|(?<![\w-])--[a-z]|/api|openapi"
+)
 NEVER_ON_THE_PAGE = (
     "cli",
     "exporting",

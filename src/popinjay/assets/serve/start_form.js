@@ -51,8 +51,10 @@ export const startForm = (job, authors) => {
     "submit",
     actionHandler(button, errors, () => start(job, authors, new FormData(form))),
   );
-  showWhose(whose, authors, errors);
-  showLearning(learning, form, authors, errors);
+  button.disabled = true; // until there is something to choose
+  Promise.all([showWhose(whose, authors), showLearning(learning, form, authors)])
+    .then(() => (button.disabled = false))
+    .catch((error) => fill(errors, errorBox(error)));
   return form;
 };
 
@@ -69,39 +71,33 @@ const choice = (name, value, label, meaning, more = {}) =>
 
 // Whose words
 
-/** The choices that the server knows. None is chosen: what is true is not guessed. */
-const showWhose = async (container, authors, errors) => {
-  try {
-    const { whose } = await get("/api/about");
-    const isOwnOnly = authors.some((author) => author.refusal);
-    const rows = whose
-      .filter(({ name }) => !isOwnOnly || name === "self")
-      .map(({ name, label, meaning, may_be_public: isFree }) => {
-        const then = isFree ? " The result may be published for everyone." : "";
-        return choice("whose", name, label, `${meaning}${then}`, { required: true });
-      });
-    fill(container, choices("Whose words are these?", rows));
-  } catch (error) {
-    fill(errors, errorBox(error));
-  }
+/** Show the choices that the server knows. None is chosen: what is true is not guessed. */
+const showWhose = async (container, authors) => {
+  const { whose } = await get("/api/about");
+  const isOwnOnly = authors.some((author) => author.refusal);
+  const rows = whose
+    .filter(({ name }) => !isOwnOnly || name === "self")
+    .map(({ name, label, meaning, may_be_public: isFree }) => {
+      const then = isFree ? " The result may be published for everyone." : "";
+      return choice("whose", name, label, `${meaning}${then}`, { required: true });
+    });
+  fill(container, choices("Whose words are these?", rows));
 };
 
 // What it begins with, and for how long
 
-const showLearning = async (container, form, authors, errors) => {
-  try {
-    const { bases } = await get("/api/bases");
-    const recommended = authors.find((author) => author.estimate)?.estimate.base ?? USUAL;
-    const learning = new Learning(bases, recommended);
-    fill(container, learning.element);
-    container.removeAttribute("aria-busy");
-    form.addEventListener("change", () => learning.update(form));
-    learning.update(form);
-    await learning.estimate(authors);
-    learning.update(form);
-  } catch (error) {
-    fill(errors, errorBox(error));
-  }
+const showLearning = async (container, form, authors) => {
+  const { bases } = await get("/api/bases");
+  const recommended = authors.find((author) => author.estimate)?.estimate.base ?? USUAL;
+  const learning = new Learning(bases, recommended);
+  fill(container, learning.element);
+  container.removeAttribute("aria-busy");
+  form.addEventListener("change", () => learning.update(form));
+  learning.update(form);
+  learning
+    .estimate(authors)
+    .then(() => learning.update(form))
+    .catch(() => {}); // the choices work without the times
 };
 
 /** The choice of a base model and of a time, each with what it takes here. */
