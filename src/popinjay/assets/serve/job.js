@@ -253,8 +253,8 @@ class TrainingView extends JobView {
       const { doing, upload, name } = job;
       const options = { ...job.options, base: FREE_BASE };
       const specs = upload ? null : job.specs;
-      const made = await post("/api/jobs", { doing, upload, specs, name, options });
-      location.hash = `#/job/${made.id}`;
+      const next = await post("/api/jobs", { doing, upload, specs, name, options });
+      location.hash = `#/job/${next.id}`;
     };
     const button = el("button", { type: "button", class: "main" }, "Make it with the built-in one");
     button.addEventListener("click", () =>
