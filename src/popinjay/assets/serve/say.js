@@ -69,7 +69,7 @@ class SayView {
       this.showPosts(
         posts.map((text) => Post.finished(this.persona, text, { prompt: "" }, this.actions)),
       );
-      this.note.textContent = "Ten of its posts, as they came. Nobody ever wrote them.";
+      this.note.textContent = "Ten of its posts, unselected. All are made up.";
     }
     this.kept.load();
   }
@@ -246,7 +246,7 @@ class SayView {
     const rejected = Object.entries(redrawn).filter(([, number]) => number);
     const words = rejected.map(([reason, number]) => `${number} ${reason}`).join(", ");
     const written = posts.filter((one) => one.text !== null).length;
-    this.note.textContent = `${plural(written, "post")}, as they came. Nobody ever wrote them.`;
+    this.note.textContent = `${plural(written, "post")}, unselected. All are made up.`;
     this.rejected.textContent = words ? `Drafts that were held back on the way: ${words}.` : "";
     announce(`${plural(written, "post")} written`);
   }
