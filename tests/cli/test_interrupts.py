@@ -12,7 +12,12 @@ import pytest
 
 from popinjay.cli import main
 from popinjay.events import Event, EventKind
-from popinjay.interrupts import Terminated, ended_by_signals, persistent_interrupts
+from popinjay.interrupts import (
+    Terminated,
+    ended_by_signals,
+    interrupts_held,
+    persistent_interrupts,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +74,40 @@ def test_other_threads_install_no_handler() -> None:
     thread.start()
     thread.join()
     assert taken == [print]
+
+
+def test_an_interrupt_waits_for_what_must_be_whole() -> None:
+    done = []
+    with persistent_interrupts(lambda event: None), pytest.raises(KeyboardInterrupt):
+        with interrupts_held():
+            with interrupts_held():
+                signal.raise_signal(signal.SIGINT)
+                done.append("inner")
+            done.append("outer")
+        done.append("never")
+    assert done == ["inner", "outer"]
+    with interrupts_held():  # nothing is left of it
+        pass
+
+
+def test_an_error_goes_before_an_interrupt_that_waits() -> None:
+    with persistent_interrupts(lambda event: None) as listen:
+        with pytest.raises(ZeroDivisionError), interrupts_held():
+            signal.raise_signal(signal.SIGINT)
+            raise ZeroDivisionError
+        with pytest.raises(KeyboardInterrupt):
+            listen(Event("train", EventKind.PROGRESS))
+
+
+def test_a_first_and_a_second_interrupt_are_told_apart() -> None:
+    told: list[object] = []
+    with persistent_interrupts(lambda event: None, lambda: told.append("first"), told.append):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert told == ["first"]
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert told[1] == signal.SIGINT
 
 
 # SIGTERM and SIGHUP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -104,8 +105,8 @@ def test_every_family_of_models_learns(
     base: str, ada: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Event] = []
-    # So short a training would end before its first sample.
-    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)
+    # So short a training would end before its second sample.
+    monkeypatch.setattr("popinjay.training.samples.SampleSchedule.is_due", lambda _: True)
     persona = popinjay.make(
         ada, base=str(request.getfixturevalue(base)), listener=events.append, **OPTIONS
     )
@@ -117,7 +118,9 @@ def test_every_family_of_models_learns(
     assert {"loss", "tokens_per_second", "seconds_left", "validation_bits_per_byte"} <= set(
         progress[-1].numbers
     )
-    assert any(event.what is EventKind.SAMPLE for event in events)
+    samples = [event.done for event in events if event.what is EventKind.SAMPLE]
+    assert samples[0] == 0  # before it has learnt anything
+    assert len(samples) > 1
     rows = [json.loads(line) for line in (persona.path / "metrics.jsonl").read_text().splitlines()]
     watched = {
         row["step"]: row["validation_bits_per_byte"]
@@ -296,22 +299,50 @@ def test_only_safetensors_are_loaded(tmp_path: Path, tiny_gpt2: Path) -> None:
         bases.choose(str(tmp_path))
 
 
-def test_the_duration_is_estimated_before_the_start(ada: Path, tiny_gpt2: Path) -> None:
+def test_the_duration_of_the_whole_is_announced_before_the_start(
+    ada: Path, tiny_gpt2: Path
+) -> None:
     events: list[Event] = []
     popinjay.make(ada, base=str(tiny_gpt2), listener=events.append, **OPTIONS)
     said = [
         place
         for place, event in enumerate(events)
-        if event.message.startswith("It will take about")
+        if re.match(r"It will take .* in all", event.message)
     ]
-    first = next(
-        place
-        for place, event in enumerate(events)
-        if event.what is EventKind.PROGRESS and event.stage == "train"
-    )
+    first = next(place for place, event in enumerate(events) if event.phase == "learn")
     assert len(said) == 1
     assert said[0] < first
-    assert events[said[0]].numbers["seconds"] > 0
+    assert events[said[0]].numbers["make_seconds_left"] > 0
+    shares = [event.numbers["make_share"] for event in events if "make_share" in event.numbers]
+    assert shares == sorted(shares)
+    assert {event.stage for event in events if "make_share" in event.numbers} >= {
+        "train",
+        "evaluate",
+        "card",
+    }
+
+
+def test_samples_change_nothing_of_the_training(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for is_due in (True, False):
+        monkeypatch.setattr(
+            "popinjay.training.samples.SampleSchedule.is_due", lambda _, due=is_due: due
+        )
+        events: list[Event] = []
+        persona = popinjay.make(
+            ada,
+            base=str(tiny_gpt2),
+            home_folder=tmp_path / str(is_due),
+            listener=events.append,
+            **OPTIONS,
+        )
+        count = sum(event.what is EventKind.SAMPLE for event in events)
+        assert count > 1 if is_due else count == 1
+        files = ("metrics.jsonl", "model/model.safetensors", "samples.jsonl")
+        made.append([(persona.path / name).read_bytes() for name in files])
+    assert made[0] == made[1]
 
 
 def test_a_budget_ends_a_training(
@@ -319,7 +350,7 @@ def test_a_budget_ends_a_training(
 ) -> None:
     monkeypatch.setattr("popinjay.training.trainer.PATIENCE", 10**6)
     # A fast machine memorizes them.
-    monkeypatch.setattr("popinjay.training.trainer.Trainer.max_memorized_share", lambda _: 1.0)
+    monkeypatch.setattr("popinjay.training.trainer.max_memorized_share", lambda *_: 1.0)
     persona = popinjay.make(ada, base=str(tiny_gpt2), **{**OPTIONS, "epochs": 1000.0}, budget="4s")
     facts = persona.run.record.facts("train")
     assert (facts["budget"], facts["stopped"]) == (4.0, "time was up")

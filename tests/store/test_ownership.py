@@ -204,6 +204,7 @@ def test_a_replacing_persona_inherits_nothing(tmp_path: Path, untrained: None) -
     assert not new.record.published
     assert {path.name for path in new.path.iterdir()} == {
         ".lock",
+        "logs",
         "run.toml",
         "posts.jsonl",
         "authors.json",

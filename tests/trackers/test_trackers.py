@@ -517,8 +517,8 @@ def test_texts_are_uploaded_on_request_and_removed_by_forgetting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = tmp_path / "home"
-    # So short a training would end before its first sample.
-    monkeypatch.setattr("popinjay.training.trainer.SAMPLE_SECONDS", 0.0)
+    # So short a training would end before its second sample.
+    monkeypatch.setattr("popinjay.training.samples.SampleSchedule.is_due", lambda _: True)
     open_hearted = all_told(
         ada, tiny_gpt2, home, mlflow_server, outside, name="open", track_posts=True
     )

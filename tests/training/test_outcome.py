@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import pytest
 from popinjay.errors import TrainingError
 from popinjay.events import Event, EventKind, StopReason
 from popinjay.text.verbatim_index import VerbatimIndex
-from popinjay.training import overhead, trainer
+from popinjay.training import overhead, samples, trainer
 from popinjay.training.checkpoints import Checkpoints, TrainingState
 from popinjay.training.outcome import TrainingSummary, as_budget, caution, check_learnt
 from popinjay.training.overhead import Overhead
@@ -113,7 +114,6 @@ def test_the_schedule_begins_with_the_first_step() -> None:
     assert schedule.progress(1, 25.0) == 0.5
     # It warms up, however long the base took to load.
     assert learning_rate(schedule.progress(0, 20.0), 1.0) < 0.1
-    assert schedule.seconds_left(10, 25.0) == 5.0
 
 
 def test_overhead_is_a_tenth_of_a_budget_and_leaves_room_for_the_last_validation() -> None:
@@ -169,14 +169,22 @@ def trained(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     *,
-    budget: float,
+    budget: float | None,
     step: float,
     a_post: float,
     loading: float = 0.0,
+    a_sample: float = 0.0,
+    heard: list[tuple[float, float]] | None = None,
 ) -> tuple[Trainer, Slow, list[Event]]:
     now = [1000.0]
     said = list[Event]()
-    for module in (trainer, overhead):
+
+    def listen(event: Event) -> None:
+        said.append(event)
+        if heard is not None and "seconds_left" in event.numbers:
+            heard.append((now[0], event.numbers["seconds_left"]))
+
+    for module in (trainer, overhead, samples):
         monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Checkpoints, "restore", lambda *_: TrainingState())
     monkeypatch.setattr(Checkpoints, "keep_best", lambda *_: None)
@@ -193,12 +201,17 @@ def trained(
         VerbatimIndex(),
         settings,
         Checkpoints(folder, "key"),
-        said.append,
+        listen,
     )
     found.started_at = now[0]
     now[0] += loading
-    monkeypatch.setattr(Trainer, "memorized_share", lambda *_: 0.0)
-    monkeypatch.setattr(Trainer, "sample", lambda *_: None)
+    monkeypatch.setattr(trainer, "memorized_share", lambda *_: 0.0)
+
+    def write_sample(model: object, seed: int) -> str:
+        now[0] += a_sample
+        return "a post"
+
+    monkeypatch.setattr(trainer, "write_sample", write_sample)
     found.run()
     return found, train_step, said
 
@@ -266,3 +279,41 @@ def test_a_step_longer_than_the_budget_is_a_failure_with_the_needed_time(
     with pytest.raises(TrainingError, match="time was up before anything was learnt") as caught:
         trained(monkeypatch, tmp_path, budget=20.0, step=15.0, a_post=0.001)
     assert "One epoch takes about 50 min here" in caught.value.hint
+
+
+def test_samples_come_by_time_and_cost_a_twentieth(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found, train_step, said = trained(
+        monkeypatch, tmp_path, budget=None, step=0.5, a_post=0.001, a_sample=0.1
+    )
+    shown = [event.done for event in said if event.what is EventKind.SAMPLE]
+    assert shown[0] == 0  # before it has learnt anything
+    assert 8 <= shown[1] <= 10  # four seconds after
+    pauses = [later - one for one, later in pairwise(shown[1:])]
+    assert pauses == sorted(pauses)  # further and further apart
+    assert len(shown) > 10
+
+    now = train_step.now[0] - found.started_at
+    assert found.overhead.costs["sample"] == pytest.approx(0.1)
+    assert len(shown) * 0.1 < 0.05 * now
+
+    _, train_step, said = trained(
+        monkeypatch, tmp_path, budget=None, step=0.5, a_post=0.001, a_sample=2.0
+    )
+    count = sum(event.what is EventKind.SAMPLE for event in said)
+    assert count > 2
+    assert (count - 1) * 2.0 < 0.05 * (train_step.now[0] - found.started_at)
+
+
+def test_the_time_left_is_right_on_a_steady_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clock = list[tuple[float, float]]()
+    _, train_step, _ = trained(
+        monkeypatch, tmp_path, budget=None, step=0.5, a_post=0.01, heard=clock
+    )
+    end = train_step.now[0]
+    assert len(clock) > 100
+    for now, left in clock:
+        assert left == pytest.approx(end - now, rel=0.25, abs=30.0)

@@ -58,7 +58,11 @@ def do_make(args: argparse.Namespace) -> None:
     if questions.may_ask(args.quiet or args.json):
         ask = {"ask_whose": questions.whose, "ask_name": questions.name, "ask": questions.yes}
     with progress.listening(
-        quiet=args.quiet, as_json=args.json, verbose=args.verbose, stopping=progress.SAVING
+        quiet=args.quiet,
+        as_json=args.json,
+        verbose=args.verbose,
+        starting="opening the posts",
+        stopping=progress.SAVING,
     ) as listener:
         persona = make(
             *args.specs,
@@ -82,7 +86,9 @@ def do_inspect(args: argparse.Namespace) -> None:
     from popinjay.pipeline import inspect
 
     given = given_options(args, options.FetchOptions, options.CollectOptions, options.CleanOptions)
-    with progress.listening(quiet=not sys.stderr.isatty()) as listener:
+    with progress.listening(
+        quiet=not sys.stderr.isatty(), starting="opening the posts"
+    ) as listener:
         ask = questions.yes if questions.may_ask(args.json) else None
         found = inspect(*args.specs, listener=listener, ask=ask, **given)
     authors = [author.to_json() for author in found]
@@ -302,7 +308,10 @@ def do_demo(args: argparse.Namespace) -> None:
     from popinjay.demo import demo
 
     with progress.listening(
-        quiet=args.quiet, verbose=args.verbose, stopping=progress.SAVING
+        quiet=args.quiet,
+        verbose=args.verbose,
+        starting="looking for the base model",
+        stopping=progress.SAVING,
     ) as listener:
         personas = demo(listener, args.home)
     if args.quiet:

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 REFRESHES = 10  # a second
 BAR_WIDTH, NARROW_BAR_WIDTH = 20, 8
+MAX_WIDTH = 90  # of the line, however wide the terminal is
 NARROW = 66  # columns, under which the bar is shorter
 LEFT_WIDTH = 18  # of the longest time left: "a few seconds left"
 OVERDUE_SHARE = 0.1  # of the time since the last event, that a phase over its time still takes
+SHARE_OF_ANOTHER = 0.3  # by which the share falls if another persona is made now
 BEFORE_LEARNING = "before it has read anything"
 # Users see the same in progress and in the record.
 MACHINE_ONLY = (EventKind.SETTINGS, EventKind.METRICS)
@@ -90,11 +92,14 @@ class LiveProgress:
 
     shown: LiveProgress | None = None  # the one on the terminal now
 
-    def __init__(self, *, verbose: bool = False, stopping: str = "stopping...") -> None:
+    def __init__(
+        self, *, verbose: bool = False, starting: str = "", stopping: str = "stopping..."
+    ) -> None:
         self._console = console(stderr=True)
         self._verbose = verbose
         self._stopping = stopping
-        self._activity: Activity | None = None
+        now = time.monotonic()
+        self._activity = Activity(starting, now, now) if starting else None
         self._numbers = ""
         self._share = 0.0  # the bar never goes back
         self._is_stopping = False
@@ -141,6 +146,8 @@ class LiveProgress:
         if event.what in MACHINE_ONLY:
             return
         now = time.monotonic()
+        if event.numbers.get("make_share", 1.0) < self._share - SHARE_OF_ANOTHER:
+            self._share = 0.0
         if event.what is EventKind.START:
             self._activity = Activity(event.message, now, now, event)
         elif event.what is EventKind.PROGRESS:
@@ -194,6 +201,7 @@ class LiveProgress:
             pulse=share is None,
         )
         grid = Table.grid(padding=(0, 1), expand=True)
+        grid.width = min(self._console.width, MAX_WIDTH)
         grid.add_column(width=1)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         grid.add_column(width=bar.width)

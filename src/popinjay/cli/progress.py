@@ -39,6 +39,7 @@ def listening(
     quiet: bool = False,
     as_json: bool = False,
     verbose: bool = False,
+    starting: str = "",
     stopping: str = STOPPING,
 ) -> Iterator[Listener]:
     """Yield a listener that shows events: live on a terminal, as JSON lines, or as plain lines.
@@ -50,6 +51,7 @@ def listening(
         quiet: Show one plain line for each stage.
         as_json: Print each event as JSON.
         verbose: Show the numbers of the training, too.
+        starting: What is done before the first event, in words.
         stopping: What is done after Ctrl-C, in words.
     """
     with ExitStack() as stack:
@@ -60,7 +62,9 @@ def listening(
         elif quiet or not sys.stderr.isatty():
             listener = _PlainProgress(quiet, verbose=verbose)
         else:
-            live = stack.enter_context(LiveProgress(verbose=verbose, stopping=stopping))
+            live = stack.enter_context(
+                LiveProgress(verbose=verbose, starting=starting, stopping=stopping)
+            )
             listener, on_first = live, live.interrupted
         yield stack.enter_context(persistent_interrupts(listener, on_first, _end_at_once))
 

@@ -154,10 +154,13 @@ def _may_learn_longer(run: Run) -> bool:
 
 
 def _notes(run: Run) -> list[str]:
+    caution = run.record.trained.caution
+    found = [caution] if caution else []
     known = still_known(run)
     if not known:
-        return []
+        return found
     return [
+        *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        "It forgets once it is trained again."
+        "It forgets once it is trained again.",
     ]

@@ -75,7 +75,9 @@ def evaluate(
         measures=compare(compared, options.seed, _progress(listener)),
         training=_training(context),
     )
-    report = replace(report, verdict=plain_verdict(report), notes=notes(report))
+    little_read = context.run.record.trained.caution
+    bear_in_mind = (*((little_read,) if little_read else ()), *notes(report))
+    report = replace(report, verdict=plain_verdict(report), notes=bear_in_mind)
     _keep_previous(context, report.model)
     context.write_json("report.json", report.to_json())
     context.write_rows(

@@ -17,6 +17,7 @@ from typing import Any
 import tomli_w
 
 from popinjay.errors import PersonaError
+from popinjay.events import StopReason
 from popinjay.store.toml_table import Table, storable
 
 # The format of run.toml; a file without the key `format` has format 1. It is raised when an older
@@ -114,6 +115,18 @@ class TrainFacts:
     stopped: str = ""  # why training stopped
     steps: int = 0
     best_step: int = 0
+    epochs_seen: float = 1.0
+
+    @property
+    def caution(self) -> str:
+        """What a reader should know if not even every post was read once; else empty."""
+        if self.epochs_seen >= 1:
+            return ""
+        more = " With more time it would write more like its author."
+        return (
+            f"It has read only {max(0.01, self.epochs_seen):.0%} of the posts that it was to learn "
+            f"from, and those once.{more if self.stopped == StopReason.TIME_WAS_UP else ''}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +409,7 @@ class Record:
             stopped=facts.get("stopped", ""),
             steps=facts.get("steps", 0),
             best_step=facts.get("best_step", 0),
+            epochs_seen=facts.get("epochs_seen", 1.0),
         )
 
     def hashes(self) -> dict[str, str]:

@@ -32,41 +32,42 @@ POST_OVERHEAD = 20  # characters: what a post costs besides its own, when it is 
 FIXED_CHARACTERS = 20_000  # what loading a model costs, as characters to be scored
 FIXED_POSTS = 1_000  # what a card costs besides its posts
 
-# Seconds a unit on two cores of a Xeon of 2.1 GHz (AVX-512, bf16) that multiplies matrices at
-# REFERENCE_SPEED; measured as docs/log.md says ("How long make takes").
-REFERENCE_SPEED = 250e9  # operations a second, float32
+# Seconds a unit on one core of a Xeon of 2.1 GHz (AVX-512, bf16), beside other work, which
+# multiplies matrices at REFERENCE_SPEED: docs/log.md, "How long make takes".
+REFERENCE_SPEED = 115e9  # operations a second, float32
 REFERENCE: Mapping[str, Mapping[Phase, float]] = {
     bases.BUILT_IN: {
-        Phase.PREPARE: 4.0,
-        Phase.LEARN: 1 / 4000,
-        Phase.SETTLE: 8.0 / (CALIBRATION_POSTS * 120),
-        Phase.SCORE: 2.0 / 40_000,
-        Phase.WRITE: 4.0 / (1000 * 120),
-        Phase.SCORE_BASE: 2.0 / 40_000,
-        Phase.WRITE_BASE: 4.0 / (300 * 120),
-        Phase.COMPARE: 5.0 / 2000,
-        Phase.PICTURE: 1.0,
-        Phase.CARD: 0.3 / 2000,
+        Phase.PREPARE: 8.0,
+        Phase.LEARN: 9.6e-4,
+        Phase.SETTLE: 1.2e-4,
+        Phase.SCORE: 3.6e-5,
+        Phase.WRITE: 8.3e-5,
+        Phase.SCORE_BASE: 2e-5,
+        Phase.WRITE_BASE: 9.5e-5,
+        Phase.COMPARE: 2.7e-3,
+        Phase.PICTURE: 0.5,
+        Phase.CARD: 1.2e-4,
     },
     bases.ENGLISH: {
-        Phase.PREPARE: 15.0,
-        Phase.LEARN: 1 / 560,
-        Phase.SETTLE: 60.0 / (CALIBRATION_POSTS * 120),
-        Phase.SCORE: 15.0 / 40_000,
-        Phase.WRITE: 50.0 / (1000 * 120),
-        Phase.SCORE_BASE: 15.0 / 40_000,
-        Phase.WRITE_BASE: 30.0 / (300 * 120),
-        Phase.COMPARE: 5.0 / 2000,
-        Phase.PICTURE: 3.0,
-        Phase.CARD: 0.3 / 2000,
+        Phase.PREPARE: 22.0,
+        Phase.LEARN: 4.5e-3,
+        Phase.SETTLE: 5.6e-4,
+        Phase.SCORE: 2.6e-4,
+        Phase.WRITE: 4.4e-4,
+        Phase.SCORE_BASE: 2.4e-4,
+        Phase.WRITE_BASE: 1.7e-3,
+        Phase.COMPARE: 2.8e-3,
+        Phase.PICTURE: 1.5,
+        Phase.CARD: 1.2e-4,
     },
 }
-TOKENS_A_CHARACTER = {bases.BUILT_IN: 0.36}
-USUAL_TOKENS_A_CHARACTER = 0.29
+TOKENS_A_CHARACTER = {bases.BUILT_IN: 0.29}
+USUAL_TOKENS_A_CHARACTER = 0.26
 REFERENCE_PARAMETERS = 134.5e6  # of the base whose rates stand for those not in the table
 SAME_FOR_ALL = (Phase.COMPARE, Phase.CARD)  # whatever the base model
 NEARLY_ALL = 0.95  # of the posts that the untouched base writes
 MAX_CORES = 8  # that make a small model faster
+CORES_EXPONENT = 0.75  # two cores are 1.7 times as fast as one
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def machine_speed(seconds: float = 0.1) -> float:
     while (start := time.perf_counter()) < end:
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - start)
-    return min(MAX_CORES, _cores()) * 2 * size**3 / best
+    return min(MAX_CORES, _cores()) ** CORES_EXPONENT * 2 * size**3 / best
 
 
 def _cores() -> int:

@@ -19,6 +19,7 @@ from popinjay.training.estimate import MakeEstimate
 from popinjay.training.phases import PHASES_OF, Phase
 
 SMOOTHING_SECONDS = 4.0  # in which a changed estimate of the end mostly takes effect
+SMOOTHING_SHARE = 0.03  # of the whole, at most
 OVERDUE_SHARE = 0.1  # of its time so far, that a phase over its estimate will still take
 MAX_OVERDUE_SECONDS = 5.0
 PACE_COUNTS_FROM = 0.25  # of a phase, from which only its pace counts
@@ -136,7 +137,8 @@ class MakeClock:
         self._update_phase(event, now)
         in_phase = self._left_in_phase(now)
         left = in_phase + sum(self._to_come.values()) * self._slowness
-        weight = 1 - math.exp(-(now - self._last) / SMOOTHING_SECONDS)
+        smoothing = min(SMOOTHING_SECONDS, SMOOTHING_SHARE * (now + left - self._began))
+        weight = 1 - math.exp(-(now - self._last) / max(smoothing, 1e-9))
         self._end += weight * (now + left - self._end)
         self._last = now
         shown = max(self._end - now, left / 2)

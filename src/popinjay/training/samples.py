@@ -14,10 +14,11 @@ from popinjay.models.language_model import LanguageModel
 from popinjay.options import SayOptions
 from popinjay.sampling.generate import generate
 
-SAMPLE_TOKENS = 40  # of a sample, at most
+SAMPLE_TOKENS = 32  # of a sample, at most
 FIRST_PAUSE = 4.0  # seconds between the first samples
 PAUSE_GROWTH = 1.15  # each pause is that many times as long as the one before
-SAMPLE_SHARE = 0.05  # of the time since the last one, that a sample may take
+SAMPLE_SHARE = 0.04  # of the time since the last one, that a sample may take
+WARM_SHARE = 0.5  # of the first sample's time, that the second will take
 
 
 @dataclass
@@ -31,7 +32,8 @@ class SampleSchedule:
     def is_due(self) -> bool:
         """Return whether the last sample is long enough ago."""
         growing = FIRST_PAUSE * PAUSE_GROWTH ** max(0, self.count - 1)
-        pause = max(growing, self.cost / SAMPLE_SHARE)
+        cost = self.cost * (WARM_SHARE if self.count == 1 else 1.0)
+        pause = max(growing, cost / SAMPLE_SHARE)
         return time.monotonic() - self.last_at >= pause
 
     def shown(self, cost: float) -> None:
