@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from popinjay.errors import BaseModelError, StorageError
@@ -29,15 +30,16 @@ def demo(listener: Listener, home: Path | None = None) -> list[Persona]:
     listener(Event("demo", EventKind.NOTE, note))
     base = _base(listener)
     clock = DemoClock(listener)
-    archives = files("popinjay").joinpath("assets/demo")
-    with (
-        as_file(archives.joinpath(f"{PEOPLE[0]}.zip")) as first,
-        as_file(archives.joinpath(f"{PEOPLE[1]}.zip")) as second,
-    ):
+    with as_file(archive_of(PEOPLE[0])) as first, as_file(archive_of(PEOPLE[1])) as second:
         return [
             make(*specs, home=home, listener=clock, whose="fictional", base=base)
             for specs in ((first,), (second,), (first, second))
         ]
+
+
+def archive_of(person: str) -> Traversable:
+    """Return the X archive of one of `PEOPLE`, inside the package."""
+    return files("popinjay").joinpath("assets/demo", f"{person}.zip")
 
 
 class DemoClock:

@@ -39,9 +39,17 @@ class PopinjayError(Exception):
     Passwords in URLs are removed from both.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, page_hint: str | None = None) -> None:
+        """Store the message and the hints.
+
+        Args:
+            message: What is wrong.
+            hint: What to do about it, for a terminal: it may name commands and options.
+            page_hint: The same for the page, where neither can be typed. None: `hint` names none.
+        """
         self.message = without_credentials(message)
         self.hint = without_credentials(hint)
+        self.page_hint = self.hint if page_hint is None else without_credentials(page_hint)
         super().__init__(self.message)
         if self.hint:
             self.add_note(self.hint)  # so that Python's tracebacks and notebooks show it too
@@ -54,8 +62,15 @@ class OptionError(PopinjayError):
     command line shows those in `options` as flags.
     """
 
-    def __init__(self, message: str, hint: str = "", options: Sequence[str] = ()) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        options: Sequence[str] = (),
+        *,
+        page_hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint, page_hint=page_hint)
         self.options = tuple(options)
 
 

@@ -48,6 +48,8 @@ class Event:
     numbers: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)  # such as base, device
     phase: str = ""  # the part of a stage that it belongs to, if the stage has several
+    # The message for the page, where no command can be typed. Empty: `message` names none.
+    page_message: str = ""
 
 
 Listener = Callable[[Event], None]

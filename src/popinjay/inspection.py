@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,6 +126,7 @@ class Inspection:
             "source": self.source,
             "first": dates[0] if dates else None,
             "last": dates[-1] if dates else None,
+            "years": dict(Counter(date[:4] for date in dates)),
             "languages": languages(self.result.kept),
             "left_out": dict(self.findings.left_out),
             "unread": self.findings.unread,

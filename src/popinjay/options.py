@@ -297,6 +297,7 @@ class TrainOptions(Checked):
                 f"keep='adapter' needs an adapter, and tune={tune!r} trains none.",
                 "Add tune='lora'.",
                 ["keep", "tune"],
+                page_hint="Keep the whole model.",
             )
 
     def budget_seconds(self) -> float | None:

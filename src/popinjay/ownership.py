@@ -55,6 +55,7 @@ def name_for(opened: Opened, ask_name: Callable[[str], str | None] | None) -> st
     raise SpecError(
         f"{opened.name!r} does not say whose posts these are.",
         "Give the persona a name: --name NAME",
+        page_hint="Give the persona a name.",
     )
 
 
@@ -181,6 +182,7 @@ def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], boo
     raise PersonaTaken(
         f"There is a persona {run.name!r} already, made of other posts. {why}",
         "Give the new one another --name, or add --replace to delete the old one with its model.",
+        page_hint="Give the new one another name, or delete the old one first.",
     )
 
 
@@ -235,6 +237,7 @@ def check_fetched(
         f"There is a persona {run.name!r} already, made of more posts. {why}",
         "Give the file or archive that it was made from, or another --name, "
         "or add --replace to take the fewer posts.",
+        page_hint="Give the file or archive that it was made from, or another name.",
     )
 
 

@@ -56,6 +56,7 @@ class Persona:
                 f"{self.name!r} has not learnt to speak yet.",
                 f"See how far it is: popinjay status {self.name}. "
                 "Making it again goes on from there.",
+                page_hint="Make it again from the same posts: it goes on from there.",
             )
         return folder
 
@@ -158,6 +159,7 @@ class Persona:
                 f"{self.name!r} {otherwise}.",
                 f"See how far it is: popinjay status {self.name}. "
                 "Making it again goes on from there.",
+                page_hint="Make it again from the same posts: it goes on from there.",
             )
         return path
 

@@ -187,6 +187,7 @@ def note_inherited(run: Run, given: Mapping[str, Any], listener: Listener) -> No
                 EventKind.NOTE,
                 f"It keeps the options that it was made with: {as_flags(kept)} "
                 "(for the usual ones: --defaults).",
+                page_message="It keeps the options that it was made with.",
             )
         )
 
@@ -235,10 +236,21 @@ def teach(run: Run, base: bases.Base, options: MakeOptions, listener: Listener) 
     write_card(run, options.card, listener)
 
 
-def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = None) -> Persona:
+def relearn(
+    run: Run,
+    listener: Listener = ignore,
+    track: TrackOptions | None = None,
+    changed: Mapping[str, Any] | None = None,
+) -> Persona:
     """Bring a persona up to date from the posts in its folder, with the options it was made with.
 
     No archive is needed. Raises PersonaError if it was never finished, and what `make` raises.
+
+    Args:
+        run: The persona.
+        listener: Receives the events of the stages.
+        track: Which trackers follow it; by default those that it was made with.
+        changed: Training options instead of those on record, such as `{"budget": "20m"}`.
     """
     track = track or TrackOptions()
     with (
@@ -250,13 +262,16 @@ def relearn(run: Run, listener: Listener = ignore, track: TrackOptions | None = 
         known = run.record.stages
         if any(stage.name not in known for stage in STAGES):
             raise PersonaError(
-                f"{run.name!r} was never finished.", "Make it from its archive: popinjay make SPEC"
+                f"{run.name!r} was never finished.",
+                "Make it from its archive: popinjay make SPEC",
+                page_hint="Make it again from the same posts: it goes on from there.",
             )
         given = {
             stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
             for stage in STAGES
         }
-        learn(run, MakeOptions(**given), listener)
+        options = MakeOptions(**given)
+        learn(run, replace(options, train=replace(options.train, **(changed or {}))), listener)
     return Persona(run)
 
 
@@ -300,6 +315,7 @@ def measure(run: Run, samples: int | None = None, listener: Listener = ignore) -
                 f"{run.name!r} has not learnt to speak yet.",
                 f"See how far it is: popinjay status {run.name}. "
                 "Making it again goes on from there.",
+                page_hint="Make it again from the same posts: it goes on from there.",
             )
         asked = {"whose": record.asked.whose, "contact": record.asked.contact}
         options = build(record.options("evaluate") or {}, MakeOptions.PARTS["evaluate"])[0]
@@ -355,7 +371,14 @@ def write_picture(run: Run, listener: Listener = ignore) -> None:
             )
         )
     except (PictureError, OptionError) as error:
-        listener(Event(PICTURE.name, EventKind.NOTE, f"No picture: {error.message} {error.hint}"))
+        said = f"No picture: {error.message}"
+        note = Event(
+            PICTURE.name,
+            EventKind.NOTE,
+            f"{said} {error.hint}",
+            page_message=f"{said} {error.page_hint}",
+        )
+        listener(note)
 
 
 def choose_picture(
@@ -419,7 +442,9 @@ def have_again(persona: str, base: bases.Base, consent: bases.Consent, listener:
     gone = f"{persona!r} was made from {base.name}, which is not on this machine any more."
     if not (consent.yes or (consent.ask is not None and consent.ask(f"{gone}\nFetch it again?"))):
         raise BaseModelError(
-            gone, f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}."
+            gone,
+            f"Fetch it with --yes, or take another one, such as --base {bases.BUILT_IN}.",
+            page_hint=f"Make it again, and choose {base.name} or another base model.",
         )
     bases.get(base, consent, listener)
 

@@ -19,7 +19,7 @@ from popinjay.store.stage_table import PICTURE_FILE
 
 # What reading a record raises that was edited into something else.
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)
-Sort = Literal["name", "newest"]
+Sort = Literal["name", "newest", "largest"]
 PersonaState = Literal["ready", "stale", "unfinished", "failed"]
 
 
@@ -115,6 +115,9 @@ def names(home_folder: Path, search: str = "", sort: Sort = "name") -> list[str]
         except OSError:
             continue  # not a persona, or removed meanwhile
         found.append((name, changed))
+    if sort == "largest":
+        sizes = {name: folder_bytes(home_folder / name) for name, _ in found}
+        return sorted(sizes, key=lambda name: (-sizes[name], name))
     if sort == "newest":
         return [name for name, _ in sorted(found, key=lambda item: (-item[1], item[0]))]
     return sorted((name for name, _ in found), key=lambda name: (name.casefold(), name))

@@ -296,7 +296,6 @@ def test_a_kept_post_can_be_reproduced(persona: Path, capsys: pytest.CaptureFixt
     row = Batch(
         "the lamp", SayOptions(n=10, seed=5, max_tokens=12, temperature=1.0, top_p=0.9), posts
     ).row(4)
-    del row["time"]
     assert row == {
         "text": posts[3],
         "prompt": "the lamp",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,43 @@ def test_a_job_that_is_killed_repeatedly_is_completed(
             == 204
         )
     assert not is_there(worker)
+
+
+def test_a_persona_is_trained_again_for_longer(ada: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        job = make(client, client.upload(ada), tiny_gpt2, epochs=0.5)
+        assert client.wait(job, "done", "failed")["state"] == "done"
+        again = client.post("/api/personas/ada_l/retrain", {"longer": True})
+        assert (again["doing"], again["name"], again["options"]) == (
+            "retrain",
+            "ada_l",
+            {"epochs": 1.0},
+        )
+        done = client.wait(again["id"], "done", "failed")
+        assert (done["state"], done["result"]) == ("done", {"persona": "ada_l"})
+        timed = client.post("/api/personas/ada_l/retrain", {"budget": "2s"})
+        assert client.wait(timed["id"], "done", "failed")["state"] == "done"
+        longer = client.post("/api/personas/ada_l/retrain", {"longer": True})
+        assert longer["options"] == {"budget": "4s"}
+        client.post(f"/api/jobs/{longer['id']}/stop")
+        refused = client.ask("POST", "/api/personas/ada_l/retrain", {"budget": "for ever"})
+        assert refused.status == 422
+        client.wait(longer["id"], "stopped", "done")
+    assert tomllib.loads((tmp_path / "ada_l" / "run.toml").read_text())["stages"]["train"][
+        "options"
+    ]["budget"] in ("2s", "4s")
+
+
+def test_what_was_never_finished_is_not_trained_again(
+    ada: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    with served(tmp_path) as client:
+        job = make(client, client.upload(ada), tiny_gpt2, epochs=1000)
+        client.events(job, until=learns)
+        client.post(f"/api/jobs/{job}/stop")
+        client.wait(job, "stopped")
+        answer = client.ask("POST", "/api/personas/ada_l/retrain", {})
+    assert (answer.status, "never finished" in answer.message) == (409, True)
 
 
 def test_the_end_of_a_job_survives_a_killed_server(ada: Path, tmp_path: Path) -> None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archives import archive_files, posts, write_zip
-from chromium import NOWHERE, chromium, needs_chromium
-from models import gpt2
-from popinjay.pipeline import make
-from serving import serve_command
+from chromium import needs_chromium
+from server_page import (
+    LONG_WORD,
+    PATIENCE,
+    PHONE,
+    Looked,
+    Server,
+    finished_posts,
+    violations,
+    write_ten,
+)
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright, which drives the browser"
@@ -30,165 +30,17 @@ sync_api = pytest.importorskip(
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Locator, Page, Route
+    from playwright.sync_api import Browser, Locator, Page, Route
 
-PATIENCE = 180_000  # milliseconds, for what takes some seconds on an idle machine
+MAKE_TITLE = "Make one that writes like you"
 LONG = 20.0  # epochs that take long enough to be stopped midway
 MAKING = (
     500_000  # for a persona: half a minute on an idle machine, much more beside other trainings
 )
-# What a browser reports about a server that is gone.
-EXPECTED = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
-BAD_NAME = "<img src=x onerror=alert(1)> \u202eevil"
-LONG_WORD = "W" * 10_000
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
 pytestmark = needs_chromium
 expect = sync_api.expect
 expect.set_options(timeout=PATIENCE)
-
-
-class Server:
-    """`popinjay serve` in its own process, always at the same port."""
-
-    def __init__(self, home: Path, *more: str) -> None:
-        self.home = home
-        self._more = more
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port = taken.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}/"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        command = serve_command(self.home, self.port, *self._more)
-        surroundings = {
-            **os.environ,
-            "POPINJAY_TRACK": "none",
-            "HF_HOME": str(self.home / "hub"),
-            "HF_ENDPOINT": "http://127.0.0.1:9",
-        }
-        self._process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self.said = self._process.stdout.readline().decode()
-        until = time.monotonic() + 60
-        while not self._answers():
-            assert self._process.poll() is None, "popinjay serve ended at once"
-            assert time.monotonic() < until, "popinjay serve does not answer"
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(self.address, timeout=10) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError):
-            return False
-
-    def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
-            return json.load(answer)
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        assert self._process is not None
-        self._process.send_signal(how)
-        self._process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(f"{NOWHERE} , EXCLUDE 127.0.0.1") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tiny model of small letters only, whose posts pass the filters and suit any font."""
-    return gpt2(tmp_path_factory.mktemp("plain-gpt2"), every_byte=False)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the archive of an author whose name is as hostile as possible."""
-    return write_zip(
-        tmp_path_factory.mktemp("archive") / "twitter-ada.zip",
-        archive_files(posts(200), name=BAD_NAME),
-    )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, archive: Path, base: Path) -> Iterator[Server]:
-    """Start a server with one persona, for which hostile posts were kept."""
-    home = tmp_path_factory.mktemp("served")
-    make(
-        archive,
-        name="ada",
-        home=home,
-        base=str(base),
-        epochs=0.1,
-        samples=20,
-        whose="fictional",
-        track="none",
-    )
-    rows = [
-        {"text": text, "prompt": "", "temperature": 1.0}
-        for text in (LONG_WORD, "<script>alert(1)</script>", "\u202eturned \u2067round")
-    ]
-    (home / "ada" / "kept.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    running = Server(home)
-    yield running
-    running.end()
-
-
-class Looked:
-    """A page in the browser, with its error messages and requests."""
-
-    def __init__(self, browser: Browser, server: Server, **settings: Any) -> None:
-        self.server = server
-        self.context = browser.new_context(**{"viewport": WIDE, **settings})
-        self.context.set_default_timeout(PATIENCE)
-        self.page: Page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.strangers: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", self._dismiss)
-        self.page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith((server.address, "blob:"))
-                else self.strangers.append(request.url)
-            ),
-        )
-
-    def _dismiss(self, dialog: Dialog) -> None:
-        self.complaints.append("a dialog")
-        dialog.dismiss()
-
-    def go(self, where: str) -> Page:
-        self.page.goto(f"{self.server.address}#/{where}")
-        self.page.locator("h1").wait_for()
-        return self.page
-
-    def is_too_wide(self) -> bool:
-        found: bool = self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        return found
-
-
-@pytest.fixture
-def look(browser: Browser, server: Server) -> Iterator[Callable[..., Looked]]:
-    """Open the page; at the end, it must have no errors and no requests to other hosts."""
-    looked: list[Looked] = []
-
-    def begin(**settings: Any) -> Looked:
-        looked.append(Looked(browser, server, **settings))
-        return looked[-1]
-
-    yield begin
-    for one in looked:
-        one.context.close()
-        assert [text for text in one.complaints if not re.search(EXPECTED, text)] == []
-        assert one.strangers == []
 
 
 def quickly(page: Page, base: Path, epochs: float) -> None:
@@ -201,7 +53,7 @@ def quickly(page: Page, base: Path, epochs: float) -> None:
             and isinstance(asked, Mapping)
             and asked["doing"] == "make"
         ):
-            options = {"base": str(base), "samples": 20, "epochs": epochs, **asked["options"]}
+            options = {**asked["options"], "base": str(base), "samples": 20, "epochs": epochs}
             route.continue_(post_data=json.dumps({**asked, "options": options}))
         else:
             route.continue_()
@@ -236,15 +88,6 @@ def begin_making(looked: Looked, archive: Path, base: Path, name: str, epochs: f
     return page
 
 
-def write_ten(page: Page, prompt: str | None = None) -> Locator:
-    """Let the persona on screen write ten posts; return them."""
-    if prompt is not None:
-        page.get_by_label("It begins with").fill(prompt)
-    page.get_by_label("It begins with").press("Enter")
-    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    return page.locator(".post", has=page.get_by_role("button", name="Share…"))
-
-
 @pytest.mark.timeout(600)
 def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     look: Any, server: Server, archive: Path, base: Path
@@ -260,14 +103,21 @@ def test_the_whole_way_from_a_dropped_file_to_a_shared_picture(
     page.get_by_label("Nobody’s").check()
     page.get_by_role("button", name="Make it").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l can speak", timeout=MAKING)
+    expect(page.get_by_role("heading", level=1)).to_have_text("ada_l is ready", timeout=MAKING)
+    expect(page.locator(".end .post")).to_have_count(10)
+    expect(page.locator(".end .verdict")).not_to_be_empty()
+    page.get_by_text("How it was made", exact=True).click()
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
+    page.get_by_text("The curves", exact=True).click()
     expect(
-        page.get_by_role("img", name=re.compile("How much the posts it reads surprise it: from"))
+        page.get_by_role("img", name=re.compile("Loss on the posts that it learns from: from"))
     ).to_be_visible()
-    page.get_by_role("link", name="Let it speak").click()
+    assert violations(page) == []
+    page.get_by_role("link", name="Let it write").click()
+    page.get_by_role("button", name="My dream is").click()
     expect(page.get_by_label("It begins with")).to_have_value("My dream is")
-    post = write_ten(page).first
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    post = finished_posts(page).first
     text = post.locator(".text").inner_text()
     assert text.startswith("dream is")  # this model knows no capital
 
@@ -334,7 +184,7 @@ def test_foreign_text_is_shown_as_typed(look: Any) -> None:
     page = looked.go("say/ada")
     assert "<img src=x onerror=alert(1)>" in page.locator("h1").inner_text()
     page.get_by_text("3 kept posts").click()
-    assert page.locator(".kept li").all_inner_texts() == [
+    assert page.locator(".kept .text").all_inner_texts() == [
         "\u202eturned \u2067round",
         "<script>alert(1)</script>",
         LONG_WORD,
@@ -369,13 +219,14 @@ def test_streamed_posts_are_text_and_can_be_withdrawn(look: Any) -> None:
     page.route("**/say", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
     page.get_by_role("button", name="Write ten").click()
     expect(page.locator(".trouble").first).to_contain_text("The answer broke off.")
-    texts = page.locator(".post .text").all_text_contents()
+    texts = page.locator("ol .post .text").all_text_contents()
     assert texts[:5] == bad
     assert texts[5].startswith("Held back")
     assert set(texts[6:]) == {"Not written."}
     assert page.locator("main img[src=x], main script").count() == 0
     assert not looked.is_too_wide()
-    assert page.get_by_role("button", name="Share…").count() == 4  # only what is whole
+    whole = page.locator("ol").get_by_role("button", name="Share…")
+    assert whole.count() == 4
 
 
 @pytest.mark.timeout(600)
@@ -389,19 +240,20 @@ def test_two_tabs_a_stop_and_a_server_that_is_killed(
     page.get_by_role("button", name="Stop").click()
     for each in (page, other.page):
         expect(each.get_by_text("It is stopped.")).to_be_visible()
-    other.page.get_by_role("button", name="Go on").click()
+    other.page.get_by_role("button", name="Resume").click()
     for each in (page, other.page):
         expect(each.get_by_role("button", name="Stop")).to_be_visible()
 
     server.end(signal.SIGKILL)
-    expect(page.get_by_text("popinjay does not answer. Trying again")).to_be_visible()
+    expect(page.get_by_text("Popinjay does not answer. Trying again")).to_be_visible()
     server.start()
     for each in (page, other.page):
         expect(each.get_by_role("heading", level=1)).to_have_text(
-            "survivor can speak", timeout=MAKING
+            "survivor is ready", timeout=MAKING
         )
-        expect(each.get_by_text("popinjay does not answer")).to_be_hidden()
+        expect(each.get_by_text("Popinjay does not answer")).to_be_hidden()
     page.reload()  # a later visit shows all of it
+    page.get_by_text("How it was made", exact=True).click()
     expect(page.locator(".stage[data-state=done]")).to_have_count(7)
 
 
@@ -412,14 +264,16 @@ def test_an_invalid_file_is_refused_in_words(look: Any, tmp_path: Path) -> None:
     page.set_input_files("#file", bad)
     expect(page.locator(".trouble")).to_be_visible()
     page.get_by_role("link", name="Try something else").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    expect(page.get_by_role("heading", level=1)).to_have_text(MAKE_TITLE)
 
 
 def open_all(page: Page, where: str) -> None:
     """Open every part of a screen that can be opened, and wait for its content."""
     page.locator({"all": ".card", "look/ada": ".part", "say/ada": ".kept"}[where]).first.wait_for()
-    for part in page.locator("main details > summary").all():
+    for part in page.locator("main > div > details > summary, .kept > summary").all():
         part.click()
+    if (options := page.get_by_text("Options", exact=True)).count():
+        options.click()
     expect(page.locator(".part > div:empty")).to_have_count(0)
 
 
@@ -454,10 +308,7 @@ def press_until(page: Page, key: str, what: str) -> None:
 
 def test_the_page_can_be_used_by_keyboard(look: Any) -> None:
     page = look().go("all")
-    press_until(page, "Tab", "search")
-    page.keyboard.type("ada")
-    expect(page.get_by_role("status").filter(has_text="persona")).to_be_visible()
-    page.keyboard.press("Tab")
+    press_until(page, "Tab", page.locator(".card a").first.inner_text().strip())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     press_until(page, "Tab", "prompt")
@@ -473,22 +324,20 @@ def test_the_page_can_be_used_by_keyboard(look: Any) -> None:
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
-    )
     looked = look(color_scheme=scheme)
     page = looked.go("make")
 
     def check(where: str) -> None:
-        # The report has a page and tests of its own.
-        found = axe.Axe().run(page, options={"iframes": False}).response["violations"]
-        assert [(where, one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+        assert (where, violations(page)) == (where, [])
 
     check("make")
     page.set_input_files("#file", archive)
     page.locator("form.start").wait_for()
     page.get_by_text("More", exact=True).click()
     check("inspection")
+    looked.go("")
+    expect(page.locator(".said li").first).to_be_visible()
+    check("home")
     for where in ("all", "look/ada", "say/ada"):
         open_all(looked.go(where), where)
         check(where)
@@ -528,7 +377,7 @@ def test_a_failed_job_shows_its_reason_and_can_be_removed(look: Any, server: Ser
     expect(page.get_by_text("It did not work out.")).to_be_visible()
     assert page.locator(".trouble b").inner_text()
     page.get_by_role("button", name="Take it off the list").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What it writes")
     assert id not in [job["id"] for job in server.get("api/jobs")]
 
 
@@ -538,7 +387,13 @@ def test_the_token_in_the_address_logs_a_browser_in(browser: Browser, tmp_path: 
         address = served.said.split()[0]
         page = browser.new_page()
         page.goto(served.address)
-        expect(page.locator(".trouble")).to_contain_text("Open the address that popinjay printed")
+        page.get_by_label("Token").fill("not the token")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator(".trouble")).to_contain_text("This is not the token.")
+        page.get_by_label("Token").fill(address)  # the whole address does too
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(MAKE_TITLE)
+        page.context.clear_cookies()
         page.close()
         page = browser.new_page()
         page.goto(address)
@@ -570,7 +425,9 @@ def test_an_unknown_address_is_reported(look: Any) -> None:
     expect(page.locator(".trouble")).to_contain_text("nobody")
     looked.complaints.clear()  # the browser's own word about a 404
     looked.go("nowhere/at/all")
-    expect(page.get_by_role("heading", level=1)).to_have_text("A bot of you")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    page.get_by_role("link", name="To the start").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What it writes")
 
 
 def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
@@ -596,21 +453,27 @@ def test_a_base_is_chosen_with_its_size_and_terms_are_accepted_by_name(
     page.route("**/api/jobs", keep)
     page.set_input_files("#file", archive)
     page.get_by_label("Nobody’s").check()
-    choice = page.get_by_label("What does it begin with?")
-    choice.select_option("smollm2")
-    expect(page.locator("#base-hint")).to_contain_text(
-        "It knows English. Licence: apache-2.0. It is fetched first, 93 MB."
+    smollm2, gemma3, builtin = (
+        page.get_by_role("radio", name=name) for name in ("SmolLM2 ", "Gemma 3", "Small and quick")
+    )
+    smollm2.check()
+    expect(choice_of(page, "SmolLM2 ")).to_contain_text(
+        re.compile("Real English. (93 MB to fetch|already here), about .* Licence: apache-2.0.")
     )
     expect(page.locator(".terms")).to_have_count(0)
-    choice.select_option("gemma3")
-    expect(page.locator("#base-hint")).to_contain_text("many languages")
+    gemma3.check()
+    expect(choice_of(page, "Gemma 3")).to_contain_text("140 languages.")
     page.get_by_role("button", name="Make it").click()
     assert ordered == []
-    choice.select_option("builtin")
+    builtin.check()
     expect(page.locator(".terms")).to_have_count(0)
-    expect(page.locator("#base-hint")).to_contain_text("It is here, ")
-    choice.select_option("gemma3")
+    expect(choice_of(page, "Small and quick")).to_contain_text("built in, about ")
+    gemma3.check()
     page.get_by_label("I have read and accept the Gemma Terms of Use").check()
     with page.expect_response("**/api/jobs"):
         page.get_by_role("button", name="Make it").click()
     assert [(one["base"], one["accept"]) for one in ordered] == [("gemma3", "gemma")]
+
+
+def choice_of(page: Page, name: str) -> Locator:
+    return page.locator(".choice", has=page.get_by_role("radio", name=name))

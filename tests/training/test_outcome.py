@@ -52,7 +52,7 @@ def state_with(**more: Any) -> TrainingState:
 
 def test_a_successful_training_gives_no_message() -> None:
     check_learnt(state_with(), COURSE)
-    assert caution(state_with(), COURSE) == ""
+    assert caution(state_with(), COURSE) == ("", "")
 
 
 @pytest.mark.parametrize("last", [110.0, math.inf, math.nan])
@@ -65,7 +65,7 @@ def test_a_diverged_training_is_a_failure(last: float) -> None:
 
 def test_one_that_diverged_after_it_had_learnt_keeps_that_and_says_so() -> None:
     check_learnt(state_with(last=9.0), COURSE)
-    assert "diverged after step 50" in caution(state_with(last=9.0), COURSE)
+    assert "diverged after step 50" in caution(state_with(last=9.0), COURSE)[0]
 
 
 def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
@@ -91,14 +91,14 @@ def test_a_best_step_of_zero_is_a_failure_with_a_hint() -> None:
 
 
 def test_less_than_an_epoch_is_reported_with_the_time_of_one() -> None:
-    said = caution(state_with(step=40), course(by_budget=True))
+    said, on_page = caution(state_with(step=40), course(by_budget=True))
+    assert "--" not in on_page
     assert "40% of the posts" in said
     assert "--budget 5m" in said
-    assert "--epochs 1" in caution(state_with(step=40), COURSE)
-    assert "--" not in caution(
-        state_with(step=40), course(default_epochs=True)
-    )  # the base's own row has it so
-    assert caution(state_with(step=100), COURSE) == ""
+    assert "--epochs 1" in caution(state_with(step=40), COURSE)[0]
+    # The base's own row has it so.
+    assert "--" not in caution(state_with(step=40), course(default_epochs=True))[0]
+    assert caution(state_with(step=100), COURSE) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from popinjay.cli.consoles import console
@@ -56,7 +55,6 @@ class Batch:
             "text": self.posts[number - 1],
             "prompt": self.prompt,
             **settings,
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
 

@@ -61,6 +61,7 @@ def skia() -> Any:
             raise PictureError(
                 "Pictures need the extra 'picture', which is not installed.",
                 'Install it: pip install "popinjay[picture]"',
+                page_hint="Install popinjay with pictures, and start it again.",
             ) from error
         raise PictureError(
             f"The drawing library can't be loaded: {error}.",

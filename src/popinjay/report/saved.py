@@ -22,6 +22,7 @@ def load_report(run: Run) -> Report:
         raise PersonaError(
             f"{run.name!r} has not been measured yet.",
             f"See how far it is: popinjay status {run.name}. Making it again goes on from there.",
+            page_hint="Make it again from the same posts: it goes on from there.",
         )
     return _with_authors(Report.load(run.file("report.json")), run.file("authors.json"))
 

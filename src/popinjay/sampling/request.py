@@ -92,6 +92,7 @@ class GenerationRequest:
                 f"The prompt is {len(prompt)} characters long;"
                 f" posts are {options.max_chars} at most.",
                 "Shorten it, or raise --max-chars.",
+                page_hint="Shorten it.",
             )
         self.prompt = (prefill or prompts.prefill)(decoder, prompt, MIN_TOKENS)
         self.prefix = self.prompt.prefix

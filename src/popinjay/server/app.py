@@ -17,13 +17,16 @@ from popinjay.server.monitoring import Monitoring, MonitoringMiddleware
 from popinjay.server.routes import (
     completions,
     docs,
+    estimates,
     jobs,
     kept,
     meta,
     monitoring,
+    opening,
     page,
     persona_files,
     personas,
+    retrain,
     say,
     uploads,
 )
@@ -39,6 +42,21 @@ Pages of other sites may send requests if their origin was named with `--cors`.
 
 Every error is `{"error": {"message", "hint"}}`, under `/v1` an error object as OpenAI's API has it.
 Times are ISO 8601 in UTC. The header `X-Popinjay-Version` of every response has the version."""
+
+ROUTES = (  # in the order of /docs
+    completions,
+    personas,
+    opening,
+    say,
+    kept,
+    persona_files,
+    jobs,
+    estimates,
+    retrain,
+    uploads,
+    meta,
+    page,
+)
 
 # Nothing is reported to anyone. Older versions of FastAPI ignore this argument.
 NO_TELEMETRY: Any = {
@@ -76,7 +94,7 @@ def create_app(home: Path, auth: Auth) -> FastAPI:
     app.state.app_state = state
     errors.install_handlers(app)
     counted = Monitoring(state)
-    for module in (completions, personas, say, kept, persona_files, jobs, uploads, meta, page):
+    for module in ROUTES:
         app.include_router(module.routes(state))
     app.include_router(monitoring.routes(counted))
     app.include_router(docs.routes(state, app))

@@ -34,7 +34,7 @@ PUBLIC_PATHS = ("/", "/favicon.ico", "/health", LOGIN)
 PUBLIC_FOLDER = "/assets/"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; frame-src 'self'; font-src 'self'; manifest-src 'self'; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 RESPONSE_HEADERS = {
@@ -70,9 +70,9 @@ class Auth:
         if not (self._has_bearer(headers) or (not is_cross_site and self._has_cookie(headers))):
             raise ApiError(
                 401,
-                "This request needs the token.",
-                "Open the address that popinjay serve printed, "
-                "or send Authorization: Bearer TOKEN.",
+                "This page is locked with a token.",
+                "Open the address that was shown when popinjay was started, or paste the token at "
+                "its end. Programs send it in the header Authorization.",
             )
 
     def _check_host(self, host: str) -> None:
@@ -196,7 +196,7 @@ class AuthMiddleware:
             message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES and scope["path"] != UPLOADS:
-                raise ApiError(413, "The request is too large.", "Send files to /api/uploads.")
+                raise ApiError(413, "The request is too large.", "Upload it as a file.")
             return message
 
         headers: dict[str, str] = {}
@@ -224,7 +224,7 @@ def _with_headers(message: Message) -> Message:
 
 
 async def _send_error(path: str, error: ApiError, send: Send) -> None:
-    body = json.dumps(error_document(path, error.status, error.message, error.hint)).encode()
+    body = json.dumps(error_document(path, error.status, error.message, error.page_hint)).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

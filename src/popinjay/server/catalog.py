@@ -8,9 +8,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from popinjay.errors import PersonaError
+from popinjay.errors import PersonaError, PopinjayError
+from popinjay.events import StopReason
+from popinjay.metrics.measure import PERSONA
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.post import printable
+from popinjay.report.saved import load_report
 from popinjay.server.api_error import ApiError
 from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.run import RECORD, Run, State, is_name
@@ -22,6 +25,9 @@ from popinjay.summary import (
     summary_named,
     summary_of,
 )
+from popinjay.whose import MAY_BE_PUBLIC
+
+EASILY_TOLD = 0.9  # of AUC, from which on a program nearly always tells a post's author
 
 
 class PersonaRow(BaseModel):
@@ -59,6 +65,8 @@ class PersonaDetail(PersonaRow):
     languages: dict[str, float]
     prompt: str  # a suggestion, in the language of most posts
     temperature: float  # the default of this persona
+    may_be_public: bool  # by whose words they are
+    may_learn_longer: bool  # see `_may_learn_longer`
     notes: list[str]
 
 
@@ -66,7 +74,9 @@ def find(home: Path, name: str) -> Run:
     """Return the persona of this name. Raises ApiError if it does not exist."""
     if not is_name(name) or not (home / name / RECORD).is_file():
         raise ApiError(
-            404, f"Unknown persona {name[:100]!r}.", "See /api/personas for a list of them."
+            404,
+            f"There is no persona {name[:100]!r} here.",
+            "Choose one from the list of personas, or make it.",
         )
     return Run(home / name)
 
@@ -107,6 +117,8 @@ def _detail(run: Run) -> PersonaDetail:
         languages=dict(record.cleaned.languages),
         prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
         temperature=(record.trained.sampling or PLAIN._asdict())["temperature"],
+        may_learn_longer=_may_learn_longer(run),
+        may_be_public=record.asked.whose in MAY_BE_PUBLIC,
         notes=_notes(run),
     )
 
@@ -125,6 +137,22 @@ def _fields(summary: Summary) -> dict[str, Any]:
     return {**found, "handles": list(summary.handles), "made": summary.made_at}
 
 
+def _may_learn_longer(run: Run) -> bool:
+    """Return whether a longer training would help.
+
+    It would if time was up, or if the persona is easily told from its author though it neither
+    recites nor stopped getting better.
+    """
+    stopped = run.record.facts("train").get("stopped")
+    if stopped != StopReason.ALL_STEPS_DONE:
+        return bool(stopped == StopReason.TIME_WAS_UP)
+    try:
+        found = load_report(run).measure("told_apart").get(PERSONA)
+    except (PopinjayError, *DAMAGED):
+        return False
+    return found is not None and found.value >= EASILY_TOLD
+
+
 def _notes(run: Run) -> list[str]:
     caution = run.record.trained.caution
     found = [caution] if caution else []
@@ -134,5 +162,5 @@ def _notes(run: Run) -> list[str]:
     return [
         *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        f"Train it again: popinjay forget {run.name} --retrain",
+        "It forgets once it is trained again.",
     ]

@@ -30,7 +30,7 @@ STATUSES: tuple[tuple[type[PopinjayError], int], ...] = (  # the first match cou
 )
 UNEXPECTED = (
     "Something went wrong inside popinjay.",
-    "See the output of popinjay serve for the details.",
+    "Try again. The details are in the window in which popinjay was started.",
 )
 _log = logging.getLogger("popinjay.server")
 
@@ -125,7 +125,7 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PopinjayError)
     async def handle_known(request: Request, error: PopinjayError) -> JSONResponse:
-        return _response(request, status_of(error), error.message, error.hint)
+        return _response(request, status_of(error), error.message, error.page_hint)
 
     @app.exception_handler(HTTPException)
     async def handle_http(request: Request, error: HTTPException) -> JSONResponse:
@@ -136,7 +136,7 @@ def install_handlers(app: FastAPI) -> None:
             )
         hint = {
             404: "There is nothing at this address.",
-            405: "See /docs for the allowed methods.",
+            405: "The description of the API says which methods are allowed.",
         }.get(error.status_code, "")
         return _response(request, error.status_code, str(error.detail), hint, error.headers)
 
@@ -150,7 +150,7 @@ def install_handlers(app: FastAPI) -> None:
             request,
             422,
             f"{where or 'The request'}: {first['msg']}.",
-            "See /docs for what the API accepts.",
+            "The description of the API says what is accepted.",
         )
 
     @app.exception_handler(Exception)

@@ -32,3 +32,14 @@ class RecentOutputs:
         """Return whether the persona `name` wrote `text` for `prompt`."""
         with self._lock:
             return (prompt, text) in self._texts.get(name, ())
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Remember the posts of a persona under its new name."""
+        with self._lock:
+            if name in self._texts:
+                self._texts[new_name] = self._texts.pop(name)
+
+    def forget(self, name: str) -> None:
+        """Forget the posts of a persona that was removed: another may get its name."""
+        with self._lock:
+            self._texts.pop(name, None)

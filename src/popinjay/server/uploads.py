@@ -84,6 +84,17 @@ class Uploads:
             move_into_place(folder / PARTIAL, folder / name, durable=False)
         return Upload(upload=folder.name, name=name, bytes=(folder / name).stat().st_size)
 
+    def add_copy(self, name: str, content: IO[bytes]) -> Upload:
+        """Add a copy of an open file, as if it had been uploaded."""
+        folder = self.begin()
+        try:
+            with storage_errors("the upload"), (folder / PARTIAL).open("wb") as file:
+                shutil.copyfileobj(content, file)
+            return self.finish(folder, name)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
     def file(self, id: str) -> Path:
         """Return the file of an upload. Raises ApiError if it does not exist (any more)."""
         folder = self._folder / id

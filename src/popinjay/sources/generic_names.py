@@ -9,10 +9,10 @@ _GENERIC = frozenset(
     "collection combined comments content copy corpus csv data dataset download downloads dump "
     "entries example examples export exported exports feed file files final full history input "
     "items json jsonl list log lines mastodon me merged messages microblog misskey my new note "
-    "notes of old outbox output part pleroma pixelfed post posts raw reddit result results rows "
-    "sample samples sheet snscrape source standard status statuses stdin stream table takeout temp "
-    "test text texts the threads timeline tmp toot toots train training tsv tweet tweets twint "
-    "twitter twscrape txt untitled user words x".split()
+    "notes of old outbox output part pasted pleroma pixelfed post posts raw reddit result results "
+    "rows sample samples sheet snscrape source standard status statuses stdin stream table takeout "
+    "temp test text texts the threads timeline tmp toot toots train training tsv tweet tweets "
+    "twint twitter twscrape txt untitled user words x".split()
 )
 
 

@@ -30,6 +30,10 @@ from popinjay.sources.source import UNATTENDED, Access, Reading, Source
 from popinjay.sources.source_options import check_known, options_of
 
 GROUP = "popinjay.sources"  # of entry points
+TO_GIVE = (
+    "Give the archive of X, Mastodon or Bluesky as you received it, or a file of posts: .txt with "
+    "one post per line, .csv, .tsv or .jsonl."
+)
 
 X_ARCHIVE = "popinjay.sources.x.archive"
 MEMORY = "popinjay.sources.memory"
@@ -178,6 +182,8 @@ def _nothing_reads(spec: str) -> SpecError:
     meant = guess(spec)
     if not spec or (spec != "-" and not Path(spec).exists()):
         return SpecError(
-            f"There is no file, folder or account {spec!r}.", meant or f"Popinjay {reads}"
+            f"There is no file, folder or account {spec!r}.",
+            meant or f"Popinjay {reads}",
+            page_hint=meant or TO_GIVE,
         )
-    return SpecError(f"{spec!r} is nothing that popinjay reads.", f"It {reads}")
+    return SpecError(f"Popinjay can't read {spec!r}.", f"It {reads}", page_hint=TO_GIVE)

@@ -48,6 +48,7 @@ class Opened:
                 raise SpecError(
                     reading.refusal,
                     "Popinjay heeds that. If these are your own posts, say --whose self.",
+                    page_hint="Popinjay heeds that. If these are your own posts, say so.",
                 )
 
     def fetch(self, folder: Path, forgotten: Forgotten) -> None:
@@ -64,6 +65,7 @@ class Opened:
             raise SpecError(
                 "All authors of these were forgotten by this persona.",
                 "Make one under another --name, or remove their lines from forgotten.toml.",
+                page_hint="Make one under another name.",
             )
         return Opened(kept)
 
@@ -104,7 +106,9 @@ def open_specs(
     """
     if not specs:
         raise SpecError(
-            "Nothing to read.", "Give an archive or a file of posts, or try: popinjay demo"
+            "Nothing to read.",
+            "Give an archive or a file of posts, or try: popinjay demo",
+            page_hint="Give an archive or a file of posts.",
         )
     with ExitStack() as stack:
         opened = [stack.enter_context(one) for one in sources.read_all(specs, options, access)]

@@ -71,6 +71,7 @@ def check_enough(author: str, parts: Split) -> None:
     raise TooLittleText(
         f"Nothing is left to learn from of {total:,} posts of {author!r}{why}.",
         "A longer archive brings more; so does a smaller --held-out.",
+        page_hint="A longer archive brings more.",
     )
 
 

@@ -37,16 +37,19 @@ def storage_errors(doing: str) -> Iterator[None]:
             raise StorageError(
                 f"The disk is full: {doing} could not be written.",
                 "Free some space and run the same again: what is done is kept.",
+                page_hint="Free some space and try again: what is done is kept.",
             ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
                 f"No permission to write {doing}.",
                 "Choose another folder with --home, or POPINJAY_HOME.",
+                page_hint="Change the permissions of popinjay's folder, or the folder.",
             ) from error
         if number in (errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EIO):
             raise StorageError(
                 f"{doing} can't be written: {os.strerror(number)}.",
                 "Choose another folder with --home, or POPINJAY_HOME.",
+                page_hint="Change the permissions of popinjay's folder, or the folder.",
             ) from error
         raise
 

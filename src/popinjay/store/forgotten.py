@@ -147,6 +147,7 @@ def marks_of(run: Run) -> VerbatimIndex:
         raise PersonaError(
             f"{file}, which keeps forgotten posts out of what is generated, is damaged: {error}.",
             f"Train again, then it is not needed any more: popinjay forget {run.name} --retrain",
+            page_hint="Train it again, then it is not needed any more.",
         ) from error
     except OSError as error:
         raise PersonaError(

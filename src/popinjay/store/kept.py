@@ -5,12 +5,14 @@ No stage makes `kept.jsonl`, so `make` never removes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from popinjay.errors import PersonaError
-from popinjay.store.files import append_json_line, storage_errors
+from popinjay.store.files import append_json_line, atomic_write, storage_errors
 from popinjay.store.journal import finish
 from popinjay.store.run import RECORD, Run
 from popinjay.text.verbatim_index import VerbatimIndex
@@ -20,7 +22,7 @@ FILE = "kept.jsonl"
 
 
 def keep(run: Run, row: Mapping[str, Any]) -> None:
-    """Add a line.
+    """Add a line, with the time in UTC, to the second.
 
     Raises PersonaError if the persona is gone, PersonaBusy if another process is changing it, and
     StorageError if the line can't be written.
@@ -31,7 +33,31 @@ def keep(run: Run, row: Mapping[str, Any]) -> None:
         finish(run)
         path = run.file(FILE)
         with storage_errors(str(path)):
-            append_json_line(path, row)
+            time = datetime.now(UTC).isoformat(timespec="seconds")
+            append_json_line(path, {**row, "time": time})
+
+
+def remove(run: Run, id: str) -> bool:
+    """Remove the first line with this `line_id`; return whether there was one.
+
+    Raises PersonaBusy if another process is changing the persona, and StorageError if the file
+    can't be written.
+    """
+    with run.locked():
+        finish(run)
+        path = run.file(FILE)
+        found = lines(run) if path.is_file() else []
+        place = next((place for place, line in enumerate(found) if line_id(line) == id), None)
+        if place is None:
+            return False
+        with storage_errors(str(path)):
+            atomic_write(path, "".join(found[:place] + found[place + 1 :]))
+    return True
+
+
+def line_id(line: str) -> str:
+    """Return what a line is known by as long as its content stays the same."""
+    return hashlib.sha256(line.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def rows(run: Run) -> Iterator[dict[str, Any]]:

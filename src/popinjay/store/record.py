@@ -289,6 +289,7 @@ class Record:
             raise PersonaError(
                 f"{file} can't be read: {error.strerror}.",
                 "Check its permissions, or choose another folder with --home.",
+                page_hint="Check its permissions.",
             ) from error
         except ValueError as error:  # those of TOML and of UTF-8 are such, too
             raise PersonaError(
@@ -429,6 +430,7 @@ def _check_format(file: Path, table: Mapping[str, Any]) -> None:
         raise PersonaError(
             f"{file} was written by a newer version of popinjay.",
             "Update popinjay: pip install --upgrade popinjay",
+            page_hint="Update popinjay.",
         )
 
 

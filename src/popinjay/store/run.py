@@ -80,6 +80,7 @@ class Run:
             raise PersonaError(
                 f"There is no persona {name!r}.",
                 f"Personas here: {known}. Make one with: popinjay make SPEC",
+                page_hint=f"Personas here: {known}.",
             )
         return cls(path.resolve())
 
@@ -222,6 +223,7 @@ class Run:
                 raise PersonaBusy(
                     f"{self.name!r} is being made by another popinjay right now.",
                     "Wait for it, or choose another --name.",
+                    page_hint="Wait for it, or choose another name.",
                 ) from error
         try:
             self.reload()  # another process may have changed it in the meantime

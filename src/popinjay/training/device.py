@@ -24,6 +24,7 @@ def choose_device(requested: str) -> str:
         raise TrainingError(
             f"There is no {requested} device that torch can use on this machine.",
             "Leave out --device to use the best one available.",
+            page_hint="Make it again without naming a device.",
         )
     return requested
 

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from popinjay.metrics.measure import MAX_TEXTS
 from popinjay.metrics.untouched_base import UntouchedBase
@@ -206,8 +207,9 @@ def has_written(base: Base, count: int, evaluate: EvaluateOptions) -> bool:
     )
 
 
+@cache
 def machine_speed(seconds: float = 0.1) -> float:
-    """Measure how many float operations a second the cores make in matrix products.
+    """Measure, once, how many float operations a second the cores make in matrix products.
 
     One core is measured, by its fastest product: what else runs now may not run later.
     """

@@ -38,6 +38,7 @@ def check_learnt(state: TrainingState, summary: TrainingSummary) -> None:
             f"Training diverged: validation posts took {state.last:.1f} bits per byte in the end, "
             f"and {state.first:.1f} before training.",
             f"Use a smaller --learning-rate (it was {summary.learning_rate:g}).",
+            page_hint="Choose another base model.",
         )
     if state.best_step:
         return
@@ -45,30 +46,36 @@ def check_learnt(state: TrainingState, summary: TrainingSummary) -> None:
         raise TrainingError(
             f"The time was up before anything was learnt: {state.tokens:,} tokens were seen.",
             _more_time(summary),
+            page_hint="Give it more time, or choose a smaller base model.",
         )
     if state.memorizing:
         raise TrainingError(
             "It began to recite posts before it had learnt anything else.",
             f"Provide more posts, or use a smaller --learning-rate "
             f"(it was {summary.learning_rate:g}).",
+            page_hint="Provide more posts, or choose another base model.",
         )
     raise TrainingError(
         "No step was better than the base model: nothing was learnt from these posts.",
         f"Use a smaller --learning-rate (it was {summary.learning_rate:g}), or more --epochs.",
+        page_hint="Give it more time, more posts, or another base model.",
     )
 
 
-def caution(state: TrainingState, summary: TrainingSummary) -> str:
-    """Return a warning about a training that learnt something; empty if there is none."""
+def caution(state: TrainingState, summary: TrainingSummary) -> tuple[str, str]:
+    """Return a warning about a training that learnt something, and the same for the page.
+
+    Both are empty if there is none. Only the first names options.
+    """
     if has_diverged(state):
-        return (
-            f"Training diverged after step {state.best_step:,}, which is kept. "
-            "A smaller --learning-rate may reach further."
-        )
+        kept = f"Training diverged after step {state.best_step:,}, which is kept."
+        return f"{kept} A smaller --learning-rate may reach further.", kept
     if state.step >= summary.steps_per_epoch:
-        return ""
+        return "", ""
     seen = f"It saw only {state.step / summary.steps_per_epoch:.0%} of the posts, and those once."
-    return seen if summary.default_epochs else f"{seen} {_more_time(summary)}"
+    if summary.default_epochs:
+        return seen, seen
+    return f"{seen} {_more_time(summary)}", f"{seen} It would gain from more time."
 
 
 def has_diverged(state: TrainingState) -> bool:

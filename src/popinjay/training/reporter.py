@@ -20,13 +20,15 @@ class TrainingReporter:
         self._listener = listener
         self._metrics = metrics
 
-    def note(self, message: str, **numbers: float) -> None:
-        """Send the user a message."""
-        self._listener(Event(STAGE, EventKind.NOTE, message, numbers=numbers))
+    def note(self, message: str, page_message: str = "", **numbers: float) -> None:
+        """Send the user a message, and another one on the page if the first names an option."""
+        self._listener(
+            Event(STAGE, EventKind.NOTE, message, numbers=numbers, page_message=page_message)
+        )
 
-    def warn(self, message: str) -> None:
-        """Send the user a warning."""
-        self._listener(Event(STAGE, EventKind.WARNING, message))
+    def warn(self, message: str, page_message: str = "") -> None:
+        """Send the user a warning, and another one on the page if the first names an option."""
+        self._listener(Event(STAGE, EventKind.WARNING, message, page_message=page_message))
 
     def doing(self, what: str) -> None:
         """Tell the user what is done now, besides training steps."""

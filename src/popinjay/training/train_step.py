@@ -88,6 +88,7 @@ class TrainStep:
             raise TrainingError(
                 "Training diverged: the loss is no longer a number.",
                 "Try a lower --learning-rate.",
+                page_hint="Choose another base model.",
             )
         self.optimizer.step(loss, learning_rate)
         return value, sum(len(sequence) - 1 for sequence in batch)

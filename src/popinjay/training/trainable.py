@@ -54,7 +54,9 @@ class Top(Full):
         children = list(model.model.base_model.children())
         if not layers:
             raise TrainingError(
-                "The layers of this model can't be found.", "Use --tune full or --tune lora."
+                "The layers of this model can't be found.",
+                "Use --tune full or --tune lora.",
+                page_hint="Choose another base model.",
             )
         model.model.requires_grad_(False)
         layer_list = next(

@@ -355,8 +355,10 @@ class Trainer:
             default_epochs=self.default_epochs and self.stop_reason is not StopReason.TIME_WAS_UP,
         )
         check_learnt(state, summary)
-        if message := caution(state, summary):
-            (self.report.note if summary.default_epochs else self.report.warn)(message)
+        message, page_message = caution(state, summary)
+        if message:
+            tell = self.report.note if summary.default_epochs else self.report.warn
+            tell(message, page_message=page_message)
 
     # metrics and events
 

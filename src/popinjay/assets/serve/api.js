@@ -10,8 +10,8 @@ export class ApiError extends Error {
 
 const unreachable = () =>
   new ApiError(
-    "popinjay does not answer.",
-    "Is it still running? Start it again with: popinjay serve. Nothing that was made is lost.",
+    "Popinjay does not answer.",
+    "Is it still running? Start it again: nothing that was made is lost.",
   );
 const OWN_HEADERS = { "X-Popinjay": "1" }; // which pages of other sites can't send
 
@@ -49,6 +49,11 @@ export const post = async (path, body = {}, signal) => {
   const text = await answer.text();
   return text ? JSON.parse(text) : null;
 };
+
+export const patch = async (path, body) =>
+  (await request(path, withBody("PATCH", body))).json();
+
+export const getText = async (path, signal) => (await request(path, { signal })).text();
 
 export const remove = (path) => request(path, { method: "DELETE" });
 

@@ -19,7 +19,8 @@ export class Curve {
     this.unit = unit;
     this.points = [];
     this.picture = svg("svg", { class: "plot", role: "img", width: "100%", height: HEIGHT });
-    this.element = el("figure", { class: "figure" }, el("figcaption", {}, words), this.picture);
+    const caption = el("figcaption", {}, `${words}, ${unit}`);
+    this.element = el("figure", { class: "figure" }, caption, this.picture);
     new ResizeObserver(() => this.scheduleRender()).observe(this.element);
     this.scheduleRender();
   }

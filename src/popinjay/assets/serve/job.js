@@ -1,14 +1,13 @@
 // The screen of a job: an inspection with its result, or a training with its progress.
 
-import { events, get, personaPath, post, remove } from "./api.js";
+import { events, get, post, remove } from "./api.js";
 import { announce, bdi, el, fill, title, errorBox } from "./dom.js";
-import { nameOf } from "./make.js";
 import { showInspection } from "./inspection.js";
-import { pictureOf } from "./persona.js";
+import { made } from "./made.js";
 import { Progress } from "./progress.js";
-import { count, STATES } from "./words.js";
+import { count, FINAL_STATES, nameOf, STATES } from "./words.js";
 
-const FINAL_STATES = ["done", "failed", "stopped"];
+const FREE_BASE = "builtin"; // needs no download
 const MAX_WAIT_MS = 8000;
 
 export const show = async (container, id, { signal }) => {
@@ -64,7 +63,7 @@ class JobView {
     this.offline = el(
       "p",
       { class: "notice", role: "status", hidden: true },
-      "popinjay does not answer. Trying again… Nothing is lost.",
+      "Popinjay does not answer. Trying again… Nothing is lost.",
     );
     this.wake = null;
   }
@@ -142,10 +141,12 @@ class InspectionView extends JobView {
   }
 }
 
+const VERBS = { make: "Making ", retrain: "Training again: " };
+
 class TrainingView extends JobView {
   start(job) {
     this.progress = new Progress();
-    this.heading = title("Making ", bdi(nameOf(job)));
+    this.heading = title(VERBS[job.doing], bdi(nameOf(job)));
     this.line = el("p", { class: "lead", role: "status" });
     this.button = el("button", { type: "button" });
     this.button.addEventListener("click", () => this.stopOrResume());
@@ -155,6 +156,7 @@ class TrainingView extends JobView {
       "Take it off the list",
     );
     this.end = el("div");
+    this.steps = el("div", {}, this.progress.element);
     fill(
       this.element,
       this.heading,
@@ -167,7 +169,7 @@ class TrainingView extends JobView {
       ),
       this.errors,
       this.end,
-      this.progress.element,
+      this.steps,
     );
     this.state(job);
   }
@@ -191,7 +193,7 @@ class TrainingView extends JobView {
   async removeJob() {
     try {
       await remove(this.path);
-      location.hash = "#/make";
+      location.hash = "#/";
     } catch (error) {
       fill(this.errors, errorBox(error));
     }
@@ -206,15 +208,15 @@ class TrainingView extends JobView {
     this.button.textContent = isStopping
       ? "Stopping…"
       : FINAL_STATES.includes(job.state)
-        ? "Go on"
+        ? "Resume"
         : "Stop";
     if (before === job.state) return;
     const words = {
       queued: "Something else is under way: this waits for its turn.",
       running: "This page may be closed meanwhile: it goes on, and is here when you come back.",
-      done: "It is ready.",
-      stopped: "It is stopped. What is finished is kept, and it goes on from there.",
-      failed: "It did not work out. What is finished is kept, and it goes on from there.",
+      done: "",
+      stopped: "It is stopped. What is finished is kept: resume it to go on from there.",
+      failed: "It did not work out. What is finished is kept: resume it to go on from there.",
     };
     this.line.textContent = words[job.state] ?? STATES[job.state] ?? job.state;
     this.forget.hidden = !FINAL_STATES.includes(job.state) || job.state === "done";
@@ -223,37 +225,48 @@ class TrainingView extends JobView {
       this.errors,
       job.state === "failed" ? errorBox({ message: job.error, hint: job.hint }) : null,
     );
-    fill(this.end, job.state === "done" ? ready(nameOf(job)) : null);
-    if (job.state === "done") fill(this.heading, bdi(nameOf(job)), " can speak");
+    if (job.state === "failed" && mayUseFreeBase(job)) this.errors.append(this.freeBase(job));
+    if (job.state === "done") this.finish(job);
+    else fill(this.end);
+  }
+
+  /** Show what it writes now, and fold the way there. */
+  finish(job) {
+    fill(this.heading, bdi(nameOf(job)), " is ready");
+    this.line.hidden = true;
+    fill(this.end, made(nameOf(job), this.errors));
+    fill(
+      this.steps,
+      el(
+        "details",
+        { class: "part" },
+        el("summary", {}, "How it was made"),
+        el("div", {}, this.progress.element),
+      ),
+    );
+    announce(`${nameOf(job)} is ready`);
+  }
+
+  /** A button that makes the persona with the base model that needs no download. */
+  freeBase(job) {
+    const again = async () => {
+      const { doing, upload, name } = job;
+      const options = { ...job.options, base: FREE_BASE };
+      const specs = upload ? null : job.specs;
+      const next = await post("/api/jobs", { doing, upload, specs, name, options });
+      location.hash = `#/job/${next.id}`;
+    };
+    const button = el("button", { type: "button", class: "main" }, "Make it with the built-in one");
+    button.addEventListener("click", () =>
+      again().catch((error) => fill(this.errors, errorBox(error))),
+    );
+    return el("p", {}, button);
   }
 }
 
-/** Links to a new persona, with its picture if it has one. */
-const ready = (name) => {
-  const about = encodeURIComponent(name);
-  const container = el(
-    "div",
-    { class: "end" },
-    el("a", { class: "button main large", href: `#/say/${about}` }, "Let it speak"),
-    el("a", { class: "button large", href: `#/look/${about}` }, "How good is it?"),
-  );
-  get(personaPath(name)).then(
-    ({ picture }) => {
-      if (picture)
-        container.append(
-          el(
-            "a",
-            { class: "picture", href: `#/say/${about}` },
-            el("img", {
-              src: pictureOf(name, Date.now()),
-              width: "1200",
-              height: "630",
-              alt: `A picture of ${name}, with something it said`,
-            }),
-          ),
-        );
-    },
-    () => {},
-  ); // the links work without the picture
-  return container;
-};
+/** Return whether a job chose a base model that had to be fetched, which may be why it failed. */
+const mayUseFreeBase = ({ doing, options, error, hint }) =>
+  doing === "make" &&
+  options.base &&
+  options.base !== FREE_BASE &&
+  `${error} ${hint}`.includes(options.base);

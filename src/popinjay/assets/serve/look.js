@@ -1,9 +1,13 @@
-// The screen "How good is it?": the report, the card and the files of a persona.
+// The screen "How good is it?": the report, the card and the files of a persona, and what can be
+// done with it.
 
 import { get, personaPath } from "./api.js";
 import { bdi, el, fill, errorBox } from "./dom.js";
+import { files } from "./files.js";
+import { actions, trainAgain } from "./manage.js";
 import { markdown } from "./markdown.js";
-import { displayName, header, load, authorNames, pictureOf } from "./persona.js";
+import { authorNames, displayName, header, load, pictureOf } from "./persona.js";
+import { reportContent } from "./report_content.js";
 import { bytes, date, plural, STAGES, STATES } from "./words.js";
 
 const STAGE_STATES = {
@@ -12,39 +16,94 @@ const STAGE_STATES = {
   missing: "not done yet",
   failed: "did not work out",
 };
+const BEFORE_MEASURING = ["collect", "clean", "dataset", "train"];
 
 export const show = async (container, name, { signal }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
+  const report = isMeasured(persona)
+    ? await reportContent(name, signal).catch((error) =>
+        error.status === 404 ? null : errorBox(error),
+      )
+    : null; // `condition` says why
+  if (signal.aborted) return;
   fill(
     container,
-    el(
-      "div",
-      { class: "head" },
-      header(persona, "look"),
-      persona.picture
-        ? el(
-            "div",
-            { class: "picture" },
-            el("img", {
-              src: pictureOf(name),
-              width: "1200",
-              height: "630",
-              alt: `The picture of ${displayName(persona)}`,
-            }),
-          )
-        : null,
-    ),
+    el("div", { class: "head" }, header(persona, "look"), picture(persona)),
+    condition(persona),
     facts(persona),
-    persona.state === "ready" ? report(name) : stages(persona),
+    report ? reportSection(name, report) : null,
     lazySection("Its card", "card", () =>
-      get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text)),
+      get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text, name)),
     ),
     lazySection("Its files", "files", () =>
-      get(personaPath(name, "files"), signal).then((found) => files(name, found)),
+      get(personaPath(name, "files"), signal).then((found) => files(persona, found)),
     ),
+    actions(persona),
   );
 };
+
+const picture = (persona) =>
+  persona.picture
+    ? el(
+        "div",
+        { class: "picture" },
+        el("img", {
+          src: pictureOf(persona.name),
+          width: "1200",
+          height: "630",
+          alt: `The picture of ${displayName(persona)}`,
+        }),
+      )
+    : null;
+
+const isMeasured = (persona) =>
+  (persona.stages ?? []).some(
+    ({ stage, state }) => stage === "evaluate" && (state === "done" || state === "stale"),
+  );
+
+/** Say in words what is not as it should be, with a button that mends it. */
+const condition = (persona) => {
+  const open = (persona.stages ?? []).filter(({ state }) => state !== "done");
+  if (!open.length && !persona.still_known) return null;
+  const wasFinished = open.every(({ state }) => state !== "missing");
+  const mustLearn = open.some(({ stage }) => BEFORE_MEASURING.includes(stage));
+  const failed = open.find(({ state }) => state === "failed");
+  const words = persona.still_known
+    ? "It was told to forget something, and still knows it until it is trained again."
+    : !wasFinished
+      ? "It is not finished. Give it the same posts again, and it goes on from there."
+      : failed
+        ? `“${STAGES[failed.stage] ?? failed.stage}” did not work out.`
+        : mustLearn
+          ? "It is out of date: its posts, its settings or popinjay changed since it was trained."
+          : "Its report or its card is out of date.";
+  const errors = el("div");
+  return el(
+    "section",
+    { class: "condition" },
+    el("p", {}, words),
+    failed?.error ? el("p", { class: "aside", dir: "auto" }, failed.error) : null,
+    wasFinished
+      ? trainAgain(persona, mustLearn || persona.still_known ? "Train again" : "Measure", errors)
+      : [stages(persona), el("a", { class: "button main", href: "#/make" }, "Choose the posts")],
+    errors,
+  );
+};
+
+const stages = (persona) =>
+  el(
+    "ul",
+    { class: "rows" },
+    persona.stages.map(({ stage, state }) =>
+      el(
+        "li",
+        {},
+        el("b", {}, STAGES[stage] ?? stage),
+        el("span", { class: `state ${state}` }, STAGE_STATES[state] ?? state),
+      ),
+    ),
+  );
 
 const facts = (persona) => {
   const rows = [
@@ -54,68 +113,31 @@ const facts = (persona) => {
       persona.posts === null ? null : `${plural(persona.posts, "post")} of ${authorNames(persona)}`,
     ],
     ["Made", date(persona.made)],
-    ["From", persona.base],
-    ["Takes", persona.bytes === null ? null : bytes(persona.bytes)],
+    ["Base model", persona.base],
+    ["Size", persona.bytes === null ? null : bytes(persona.bytes)],
   ];
   return el(
-    "div",
-    {},
-    persona.verdict ? el("p", { class: "verdict", dir: "auto" }, persona.verdict) : null,
-    el(
-      "dl",
-      { class: "facts" },
-      rows
-        .filter(([, value]) => value)
-        .map(([words, value]) => el("div", {}, el("dt", {}, words), el("dd", {}, bdi(value)))),
-    ),
+    "dl",
+    { class: "facts" },
+    rows
+      .filter(([, value]) => value)
+      .map(([words, value]) => el("div", {}, el("dt", {}, words), el("dd", {}, bdi(value)))),
   );
 };
 
-const report = (name) =>
+const reportSection = (name, content) =>
   el(
-    "section",
-    { class: "report", "aria-labelledby": "report-title" },
-    el(
-      "div",
-      { class: "line between" },
-      el("h2", { id: "report-title" }, "The report, and a game"),
-      el(
-        "a",
-        { class: "button", href: personaPath(name, "report"), target: "_blank", rel: "noopener" },
-        "Open it alone",
-      ),
-    ),
-    el("iframe", {
-      src: personaPath(name, "report"),
-      sandbox: "allow-scripts",
-      title: "The report",
-      loading: "lazy",
-    }),
-  );
-
-const stages = (persona) =>
-  el(
-    "section",
-    {},
-    el("h2", {}, "How far it is"),
-    el(
-      "ul",
-      { class: "rows" },
-      (persona.stages ?? []).map(({ stage, state, error }) =>
-        el(
-          "li",
-          {},
-          el("b", {}, STAGES[stage] ?? stage),
-          el("span", { class: `state ${state}` }, STAGE_STATES[state] ?? state),
-          error ? el("p", { class: "aside", dir: "auto" }, error) : null,
-        ),
-      ),
-    ),
+    "div",
+    { class: "report" },
+    content,
     el(
       "p",
       {},
-      "Give it the same posts again, and it goes on from there. ",
-      el("a", { class: "button", href: "#/make" }, "Make one"),
+      el(
+        "a",
+        { class: "button", href: personaPath(name, "report"), target: "_blank", rel: "noopener" },
+        "Open in a new tab",
+      ),
     ),
   );
 
@@ -133,37 +155,3 @@ const lazySection = (words, id, loadContent) => {
   });
   return part;
 };
-
-const files = (name, found) =>
-  el(
-    "div",
-    {},
-    el(
-      "p",
-      { class: "aside" },
-      "In model/ lie the files that other programs read. Posts among these are somebody’s: " +
-        "think before you pass them on.",
-    ),
-    el(
-      "ul",
-      { class: "rows files" },
-      found.map((file) =>
-        el(
-          "li",
-          {},
-          el(
-            "a",
-            {
-              href: personaPath(
-                name,
-                `files/${file.name.split("/").map(encodeURIComponent).join("/")}`,
-              ),
-              download: true,
-            },
-            bdi(file.name),
-          ),
-          el("span", {}, bytes(file.bytes)),
-        ),
-      ),
-    ),
-  );

@@ -1,54 +1,105 @@
-// The screen "Make one": posts from a file or from an account. The inspection is shown by job.js.
+// The screen "Make one": posts from a file, pasted, or of an account. job.js shows what they hold.
 
 import { get, post, upload } from "./api.js";
 import { announce, bdi, actionHandler, el, fill, title, errorBox } from "./dom.js";
-import { card } from "./all.js";
-import { bytes, STATES } from "./words.js";
+import { example } from "./example.js";
+import { postsIn } from "./pasted.js";
+import { bytes, plural } from "./words.js";
 
 const STEPS = [
   [
     "Give it posts",
-    "yours, or somebody’s who said yes. You see what is in there before anything is made.",
+    "Yours, or somebody’s who said yes. You see what is in there before anything is made.",
   ],
-  ["Wait some minutes", "and hear it learn to speak. The page may be closed meanwhile."],
-  ["Let it speak", "and see how good it is, and how much it copies. Share what is worth it."],
+  ["Wait some minutes", "and watch it learn. The page may be closed meanwhile."],
+  ["Let it write", "See how good it is, and how much it copies. Share what is worth it."],
 ];
 const ACCOUNTS = [
   ["Bluesky", "ada.bsky.social"],
   ["Mastodon", "@ada@example.social"],
-  ["Several", "with blanks between them: a cyborg, one voice of all"],
+  ["Several", "separated by spaces: one mixed voice"],
 ];
+/** Where people get their archive: the network, a link, and what to do there. */
+const ARCHIVES = [
+  [
+    "X",
+    "https://x.com/settings/download_your_data",
+    "Settings, Your account, Download an archive. It takes X a day or more.",
+  ],
+  [
+    "Mastodon",
+    "https://docs.joinmastodon.org/user/moving/#export",
+    "Preferences, Import and export, Request your archive. It takes some minutes.",
+  ],
+  [
+    "Bluesky",
+    "https://bsky.app/settings/account",
+    "Settings, Account, Export my data. It is there at once.",
+  ],
+];
+const FEW_POSTS = 20; // pasted; with fewer the button says so
 
 export const show = async (container, about, { signal }) => {
   const errors = el("div");
+  const { total } = await get("/api/personas?limit=1", signal);
   fill(
     container,
-    title("A bot of you"),
+    title("Make one that writes like you"),
     el(
       "p",
       { class: "lead" },
-      "Give it somebody’s posts, and in a few minutes a small language model writes like them, " +
-        "here on this machine.",
+      "From your posts, or those of somebody who said yes, a small language model learns to " +
+        "write like them, in a few minutes and on this machine.",
     ),
-    el("div", { class: "ways" }, fileSection(errors, signal), accountSection(errors)),
+    total ? null : example(errors, signal),
     errors,
+    el(
+      "div",
+      { class: "ways" },
+      fileSection(errors, signal),
+      pasteSection(errors, signal),
+      accountSection(errors),
+    ),
+    archives(),
+    total
+      ? example(errors, signal)
+      : el(
+          "ol",
+          { class: "steps" },
+          STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more)),
+        ),
   );
-  const recent = el("div", { class: "lately" });
-  container.append(recent);
-  await showRecent(recent, signal);
 };
+
+const archives = () =>
+  el(
+    "details",
+    { class: "part" },
+    el("summary", {}, "How do I get my archive?"),
+    el(
+      "dl",
+      { class: "archives" },
+      ARCHIVES.map(([network, address, steps]) => [
+        el("dt", {}, link(address, network)),
+        el("dd", {}, steps),
+      ]),
+    ),
+  );
+
+const link = (address, words) =>
+  el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, words);
 
 // From a file
 
 const fileSection = (errors, signal) => {
-  const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent so far" });
+  const bar = el("progress", { max: "1", value: 0, "aria-label": "Sent so far", hidden: true });
   const status = el(
     "p",
     { class: "aside" },
-    "An archive of X, Mastodon or Bluesky as it was downloaded, or a text file with a post on " +
-      "each line. It may be gigabytes.",
+    "The archive of X, Mastodon or Bluesky as you received it, or a text file with a post on " +
+      "each line. Any size.",
   );
-  const cancel = el("button", { type: "button", class: "cancel" }, "Cancel");
+  const cancel = el("button", { type: "button", class: "cancel", hidden: true }, "Cancel");
   const input = el("input", { type: "file", id: "file", class: "unseen" });
   const zone = el(
     "section",
@@ -58,16 +109,23 @@ const fileSection = (errors, signal) => {
     el(
       "label",
       { for: "file", class: "target" },
-      el("b", {}, "Drop it here"),
-      el("span", {}, "or choose it"),
+      el("b", { class: "by-mouse" }, "Drop a file here"),
+      el("span", { class: "by-mouse" }, "or choose one"),
+      el("b", { class: "by-touch" }, "Choose a file"),
     ),
     bar,
     el("div", { class: "line" }, status, cancel),
   );
+  const setBusy = (isBusy) => {
+    zone.classList.toggle("busy", isBusy);
+    input.disabled = isBusy;
+    bar.hidden = !isBusy;
+    cancel.hidden = !isBusy;
+    bar.value = 0;
+  };
   const take = async (file) => {
     if (!file || zone.classList.contains("busy")) return;
-    zone.classList.add("busy");
-    input.disabled = true;
+    setBusy(true);
     fill(errors);
     const sending = new AbortController();
     cancel.onclick = () => sending.abort();
@@ -83,10 +141,8 @@ const fileSection = (errors, signal) => {
       if (error.name !== "AbortError") fill(errors, errorBox(error));
       status.textContent = "Nothing was kept of it. Try again, or another file.";
     } finally {
-      zone.classList.remove("busy");
-      input.disabled = false;
+      setBusy(false);
       input.value = "";
-      bar.value = 0;
     }
   };
   input.addEventListener("change", () => take(input.files[0]));
@@ -116,6 +172,44 @@ const catchDrops = (zone, take) => {
 // A file that is dropped next to the zone would replace the page.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 
+// Pasted
+
+const pasteSection = (errors, signal) => {
+  const hint = "One post a line. If a post has several lines, leave a blank line between posts.";
+  const input = el("textarea", {
+    id: "pasted",
+    name: "pasted",
+    rows: "5",
+    required: true,
+    "aria-describedby": "pasted-hint",
+  });
+  const status = el("p", { class: "aside", id: "pasted-hint", role: "status" }, hint);
+  const button = el("button", { class: "main" }, "Look at the posts");
+  input.addEventListener("input", () => {
+    const found = postsIn(input.value).length;
+    const few = found < FEW_POSTS ? " A few hundred are a good start." : "";
+    status.textContent = found ? `${plural(found, "post")}.${few}` : hint;
+  });
+  const form = el(
+    "form",
+    { class: "way" },
+    el("h2", {}, "Pasted posts"),
+    el("label", { for: "pasted" }, "Posts"),
+    input,
+    status,
+    el("div", { class: "line" }, button),
+  );
+  form.addEventListener(
+    "submit",
+    actionHandler(button, errors, async () => {
+      const rows = postsIn(input.value).map((text) => `${JSON.stringify({ text })}\n`);
+      const sent = await upload(new File(rows, "pasted posts.jsonl"), () => {}, signal);
+      await inspect({ upload: sent.upload });
+    }),
+  );
+  return form;
+};
+
 // From an account
 
 const accountSection = (errors) => {
@@ -135,18 +229,19 @@ const accountSection = (errors) => {
     "form",
     { class: "way" },
     el("h2", {}, "An account"),
-    el("label", { for: "account" }, "Its name"),
-    el("div", { class: "line" }, input, button),
+    el("label", { for: "account" }, "Handle"),
+    input,
+    el(
+      "dl",
+      {},
+      ACCOUNTS.map(([network, given]) => [el("dt", {}, network), el("dd", {}, given)]),
+    ),
     el(
       "p",
       { class: "aside", id: "account-hint" },
       "Its public posts are read from its network; nothing else is asked there.",
     ),
-    el(
-      "dl",
-      {},
-      ACCOUNTS.map(([network, example]) => [el("dt", {}, network), el("dd", {}, example)]),
-    ),
+    el("div", { class: "line" }, button),
   );
   form.addEventListener(
     "submit",
@@ -166,44 +261,3 @@ const inspect = async (what) => {
   });
   location.hash = `#/job/${job.id}`;
 };
-
-// Recent jobs and personas
-
-const showRecent = async (container, signal) => {
-  const [jobs, { personas }] = await Promise.all([
-    get("/api/jobs", signal),
-    get("/api/personas?limit=12&sort=newest", signal),
-  ]);
-  const made = personas.filter((persona) => persona.speaks).slice(0, 3);
-  const open = jobs.filter((job) => job.doing === "make" && job.state !== "done").slice(0, 5);
-  fill(
-    container,
-    open.length
-      ? [
-          el("h2", {}, "Not finished"),
-          el(
-            "ul",
-            { class: "rows" },
-            open.map((job) =>
-              el(
-                "li",
-                {},
-                el("a", { href: `#/job/${job.id}` }, bdi(nameOf(job))),
-                el("span", { class: `state ${job.state}` }, STATES[job.state] ?? job.state),
-              ),
-            ),
-          ),
-        ]
-      : null,
-    made.length
-      ? [el("h2", {}, "Lately made"), el("ul", { class: "grid" }, made.map(card))]
-      : el(
-          "ol",
-          { class: "steps" },
-          STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more)),
-        ),
-  );
-};
-
-export const nameOf = (job) =>
-  job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";

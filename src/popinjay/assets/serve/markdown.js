@@ -1,22 +1,27 @@
-// Render a card's Markdown as elements: headings, paragraphs, lists, tables and code blocks; bold,
-// emphasis, code and https links within lines. Anything else is shown as text, HTML included.
+// Render a card's Markdown as elements: headings, paragraphs, lists, tables, code blocks, pictures
+// and folded parts; bold, emphasis, code and https links within lines. Anything else is shown as
+// text, HTML included.
 
+import { personaPath } from "./api.js";
 import { el, scrollTable } from "./dom.js";
 
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#95": "_", "#42": "*" };
-// The tags that cards have; they are removed.
-const TAGS = /<\/?(?:div|p|h1|strong|br|b|small|sup)(?: align="?\w+"?)?\s*\/?>/gu;
+// The tags that cards have around text; they are removed, and so are avatars.
+const TAGS = /<\/?(?:div|p|h1|strong|br|b|small|sup)(?: align="?\w+"?)?\s*\/?>|<img [^>]*>/gu;
+const ON_THE_PAGE = ["card.png"]; // what the page shows above the card
 
-export const markdown = (text) => {
-  const container = el("div", { class: "markdown" });
+/** Render the card of the persona `name`, in whose folder its pictures are. */
+export const markdown = (text, name) => {
   let lines = text.split("\n");
   // Skip the front matter, which is for the hub.
   if (lines[0] === "---") lines = lines.slice(lines.indexOf("---", 1) + 1);
-  while (lines.length) {
-    const made = block(lines);
-    if (made) container.append(made);
-  }
-  return container;
+  return el("div", { class: "markdown" }, rendered(lines, name));
+};
+
+const rendered = (lines, name) => {
+  const found = [];
+  while (lines.length) found.push(block(lines, name));
+  return found;
 };
 
 const BLOCKS = [
@@ -27,7 +32,7 @@ const BLOCKS = [
       const end = lines.findIndex((line) => line.startsWith("```"));
       const code = lines.splice(0, end < 0 ? lines.length : end).join("\n");
       lines.shift();
-      return isDiagram ? null : el("pre", { tabindex: "0" }, el("code", {}, code));
+      return isDiagram ? steps(code) : el("pre", { tabindex: "0" }, el("code", {}, code));
     },
   ],
   [
@@ -41,18 +46,49 @@ const BLOCKS = [
   [/^\|.*\|\s*$/u, (lines) => table(take(lines, /^\|/u))],
   [/^[-*] /u, (lines) => el("ul", {}, items(lines, /^[-*] (.*)$/u))],
   [/^\d+\. /u, (lines) => el("ol", {}, items(lines, /^\d+\. (.*)$/u))],
-  [/^!\[.*\]\(.*\)$/u, (lines) => void lines.shift()], // the page shows the picture above the card
+  [/^!\[.*\]\(.*\)$/u, (lines, name) => picture(lines.shift(), name)],
+  [/^<details>/u, (lines, name) => folded(lines, name)],
   [/^\s*$/u, (lines) => void lines.shift()],
 ];
 
-const block = (lines) => {
+const block = (lines, name) => {
   const found = BLOCKS.find(([pattern]) => pattern.test(lines[0]));
-  if (found) return found[1](lines);
+  if (found) return found[1](lines, name);
   const own = [lines.shift()];
   while (lines.length && !BLOCKS.some(([pattern]) => pattern.test(lines[0])))
     own.push(lines.shift());
   const words = own.join(" ").replace(TAGS, "").trim();
   return words ? el("p", { dir: "auto" }, inline(words)) : null;
+};
+
+/** A picture from the persona's folder; those of other sites are not loaded. */
+const picture = (line, name) => {
+  const [, words, file] = /^!\[(.*)\]\(([^)\s]*).*\)$/u.exec(line) ?? [];
+  if (!file || /^\w+:/u.test(file) || ON_THE_PAGE.includes(file)) return null;
+  const path = file.split("/").map(encodeURIComponent).join("/");
+  return el("p", {}, el("img", { src: personaPath(name, `shown/${path}`), alt: plain(words) }));
+};
+
+/** The boxes of a diagram of the stages, as a list. */
+const steps = (code) => {
+  const boxes = [...code.matchAll(/\["<b>([^<]+)<\/b><br>([^"]*)"\]/gu)];
+  return boxes.length
+    ? el(
+        "ol",
+        { class: "steps-of-card" },
+        boxes.map(([, stage, doing]) => el("li", {}, el("b", {}, stage), ` ${doing}`)),
+      )
+    : null;
+};
+
+const folded = (lines, name) => {
+  const end = lines.findIndex((line) => line.startsWith("</details>"));
+  const [first, ...rest] = lines.splice(0, end < 0 ? lines.length : end + 1);
+  const inner = [first.replace("<details>", ""), ...rest.filter((line) => line !== "</details>")];
+  const at = inner.findIndex((line) => line.includes("<summary>"));
+  const [summary = ""] = at < 0 ? [] : inner.splice(at, 1);
+  const words = summary.replace(/<\/?summary>/gu, "").replace(TAGS, "");
+  return el("details", {}, el("summary", {}, inline(words || "More")), rendered(inner, name));
 };
 
 const take = (lines, pattern) => {

@@ -1,14 +1,16 @@
 // The page: routing by the URL fragment, signing in, and the switch between light and dark.
 
-import { post } from "./api.js";
-import { fill, remember, remembered, title, errorBox } from "./dom.js";
+import { get, post } from "./api.js";
+import { el, errorBox, fill, remember, remembered, title } from "./dom.js";
 import * as all from "./all.js";
+import * as home from "./home.js";
 import * as job from "./job.js";
+import * as login from "./login.js";
 import * as look from "./look.js";
 import * as make from "./make.js";
 import * as say from "./say.js";
 
-const SCREENS = { make, job, say, look, all };
+const SCREENS = { home, make, job, say, look, all };
 const main = document.getElementById("main");
 let open = new AbortController();
 
@@ -17,7 +19,7 @@ const address = () => {
   const [path, settings = ""] = location.hash.replace(/^#\/?/u, "").split("?");
   const [screen, ...about] = path.split("/");
   return {
-    screen: screen in SCREENS ? screen : "make",
+    screen: screen || "home",
     about: about.map(decode).join("/"),
     settings: new URLSearchParams(settings),
   };
@@ -41,22 +43,15 @@ const show = async ({ isFirst = false } = {}) => {
     else link.removeAttribute("aria-current");
   }
   const container = document.createElement("div");
-  container.className = `screen ${screen}`;
+  container.className = `screen ${screen in SCREENS ? screen : "none"}`;
   fill(main, container);
   try {
-    await SCREENS[screen].show(container, about, { signal, settings });
+    if (screen in SCREENS) await SCREENS[screen].show(container, about, { signal, settings });
+    else showUnknown(container);
   } catch (error) {
     if (signal.aborted) return;
-    fill(
-      container,
-      title("This did not work"),
-      errorBox(
-        error,
-        error.status === 401
-          ? "Open the address that popinjay printed when it started: it holds the key."
-          : null,
-      ),
-    );
+    if (error.status === 401) login.show(container, () => show());
+    else fill(container, title("This did not work"), errorBox(error), wayHome());
   }
   if (signal.aborted) return;
   const heading = container.querySelector("h1");
@@ -67,11 +62,21 @@ const show = async ({ isFirst = false } = {}) => {
   }
 };
 
+const showUnknown = (container) =>
+  fill(
+    container,
+    title("There is nothing here"),
+    el("p", { class: "lead" }, "This address belongs to no part of the page."),
+    wayHome(),
+  );
+
+const wayHome = () => el("p", {}, el("a", { class: "button main", href: "#/" }, "To the start"));
+
 /** Exchange the token in the URL for a cookie, and remove it from the URL. */
 const signIn = async () => {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return;
-  history.replaceState(null, "", `${location.pathname}#/make`);
+  history.replaceState(null, "", `${location.pathname}#/`);
   await post("/api/login", { token });
 };
 
@@ -99,6 +104,14 @@ const setUpTheme = () => {
   button.hidden = false;
 };
 
+/** Link to the project in the footer, if whoever made this package has set its address. */
+const showProject = async () => {
+  const { homepage } = await get("/api/about");
+  if (!homepage) return;
+  const more = { href: homepage, target: "_blank", rel: "noopener noreferrer" };
+  fill(document.getElementById("project"), " Made with ", el("a", more, "Popinjay"), ".");
+};
+
 setUpTheme();
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the fragment selects the screen
@@ -109,4 +122,6 @@ signIn()
   .then(() => {
     addEventListener("hashchange", () => show());
     return show({ isFirst: true });
-  });
+  })
+  .then(showProject)
+  .catch(() => {}); // the page works without it

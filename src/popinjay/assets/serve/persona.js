@@ -11,6 +11,27 @@ export const displayName = (persona) => persona.title || persona.name;
 export const authorNames = (persona) =>
   persona.handles?.length ? persona.handles.join(" and ") : displayName(persona);
 
+/** The pictures of a persona's authors, or its initial if they are not known. */
+export const avatar = (persona) => {
+  const isKnown = persona.posts !== null && persona.handles?.length;
+  return el(
+    "span",
+    { class: "avatar", "aria-hidden": "true" },
+    isKnown
+      ? persona.handles
+          .slice(0, 2)
+          .map((handle) =>
+            el("img", {
+              src: personaPath(persona.name, `avatar/${encodeURIComponent(handle)}`),
+              width: "48",
+              height: "48",
+              alt: "",
+            }),
+          )
+      : el("span", {}, [...displayName(persona)][0] ?? "?"),
+  );
+};
+
 /** The header of a persona with links to its screens; `current` is the one that is shown. */
 export const header = (persona, current) => {
   const about = encodeURIComponent(persona.name);
@@ -20,15 +41,16 @@ export const header = (persona, current) => {
       { href: `#/${screen}/${about}`, "aria-current": screen === current ? "page" : null },
       words,
     );
+  const handles = (persona.handles ?? []).map((handle) => `@${handle}`).join("  ");
   return el(
     "header",
     { class: "who" },
     el(
-      "p",
-      { class: "kicker" },
-      bdi((persona.handles ?? []).map((handle) => `@${handle}`).join("  ")),
+      "div",
+      { class: "name" },
+      avatar(persona),
+      el("div", {}, title(bdi(displayName(persona))), el("p", { class: "kicker" }, bdi(handles))),
     ),
-    title(bdi(displayName(persona))),
     el(
       "p",
       { class: "whose" },
@@ -36,17 +58,10 @@ export const header = (persona, current) => {
       bdi(displayName(persona)),
       ". What it says is made up; they never said it.",
     ),
-    persona.still_known
-      ? el(
-          "p",
-          { class: "notice" },
-          "It was told to forget something, and still knows it until it is trained again.",
-        )
-      : null,
     el(
       "nav",
       { class: "tabs", "aria-label": "This persona" },
-      link("say", "Let it speak"),
+      persona.speaks ? link("say", "Let it speak") : null,
       link("look", "How good is it?"),
     ),
   );

@@ -1,7 +1,9 @@
 // Share one post. Nothing is sent from here: these are links to sites where the user sees the text
 // before posting it. Every text says that a machine wrote it, and mentions no account.
 
+import { personaPath, post } from "./api.js";
 import { announce, el, fill, remember, remembered, errorBox } from "./dom.js";
+import { displayName, pictureOf } from "./persona.js";
 
 const MAX_LENGTHS = { bluesky: 300, x: 280, mastodon: 500 };
 
@@ -67,9 +69,9 @@ export const mastodonLink = (server, text) => {
 const shareLink = (address, text) => `${address}?text=${encodeURIComponent(text)}`;
 
 export class Share {
-  constructor(persona, picture) {
+  constructor(persona) {
     this.persona = persona;
-    this.picture = picture;
+    this.pictured = null; // the text that is on the picture
     this.element = el("dialog", { class: "share", "aria-labelledby": "share-title" });
     this.element.addEventListener(
       "click",
@@ -78,7 +80,7 @@ export class Share {
   }
 
   open(one) {
-    const people = (this.persona.handles ?? []).join(" and ") || this.persona.name;
+    const people = displayName(this.persona);
     const text = labelled(one.text, people);
     const link = (words, address) =>
       el(
@@ -123,7 +125,7 @@ export class Share {
         navigator.share ? this.button("Share…", () => navigator.share({ text })) : null,
       ),
       this.mastodon(labelled(one.text, people, MAX_LENGTHS.mastodon)),
-      this.pictured(one),
+      this.picture(one),
       this.errors,
     );
     this.element.showModal();
@@ -182,17 +184,18 @@ export class Share {
     );
   }
 
-  pictured(one) {
+  /** The post as a picture, which is drawn when it is asked for, and is then the card's too. */
+  picture(one) {
     const container = el("div", { class: "pictured" });
     const show = () => {
-      if (this.picture.shows !== one.text) {
+      if (this.pictured !== one.text) {
         fill(
           container,
-          this.button("As a picture", async () => (await this.picture.choose(one), show())),
+          this.button("As a picture", async () => (await this.draw(one), show())),
         );
         return;
       }
-      const address = this.picture.address();
+      const address = pictureOf(this.persona.name, this.drawn);
       fill(
         container,
         el("img", { src: address, width: "1200", height: "630", alt: one.text }),
@@ -211,7 +214,15 @@ export class Share {
       );
     };
     show();
-    return el("div", { class: "field" }, el("h3", {}, "Its picture"), container);
+    return container;
+  }
+
+  async draw(one) {
+    const { prompt } = one.settings;
+    await post(personaPath(this.persona.name, "picture"), { prompt, text: one.text });
+    this.pictured = one.text;
+    this.drawn = Date.now();
+    announce("The picture is drawn");
   }
 
   async send(address, one) {
@@ -221,9 +232,6 @@ export class Share {
       throw Object.assign(new Error("This browser can’t pass on pictures."), {
         hint: "Save it, and add it to your post.",
       });
-    await navigator.share({
-      files,
-      text: labelled(one.text, (this.persona.handles ?? []).join(" and ")),
-    });
+    await navigator.share({ files, text: labelled(one.text, displayName(this.persona)) });
   }
 }

@@ -26,6 +26,9 @@ export const duration = (seconds) => {
   return `${(seconds / 3600).toFixed(1)} h`;
 };
 
+/** A duration that is only estimated. */
+export const about = (seconds) => `about ${duration(seconds)}`;
+
 /** The stages in order, with their labels. */
 export const STAGES = {
   collect: "Read the posts",
@@ -46,4 +49,31 @@ export const STATES = {
   running: "under way",
   done: "done",
   stopped: "stopped",
+};
+
+/** The states of a job that is over. */
+export const FINAL_STATES = ["done", "failed", "stopped"];
+
+/** What to call the persona of a job. */
+export const nameOf = (job) =>
+  job.result?.persona || job.name || (job.specs ?? []).join(" and ") || "a new one";
+
+/** What people know base models by, and what they are good at; others have their name only. */
+export const BASES = {
+  builtin: ["Small and quick", "It knows a little English, Spanish and French."],
+  smollm2: ["SmolLM2", "Real English."],
+  gemma3: ["Gemma 3", "140 languages."],
+  "smollm2-360m": ["SmolLM2, larger", "Better English, and slower."],
+  "granite-350m": ["Granite 4", "Twelve languages."],
+  gpt2: ["GPT-2", "What HuggingTweets used. English of 2019."],
+  distilgpt2: ["DistilGPT-2", "GPT-2 with half its layers."],
+};
+
+/** How long training may take, as the option `budget`; empty: until nothing more is gained. */
+export const BUDGETS = {
+  "": ["As long as it needs", "It stops once nothing more is gained."],
+  "1m": ["1 minute", ""],
+  "5m": ["5 minutes", ""],
+  "20m": ["20 minutes", ""],
+  "1h": ["1 hour", ""],
 };

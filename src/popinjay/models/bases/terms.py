@@ -47,6 +47,7 @@ class Terms:
             raise BaseModelError(
                 f"{name!r} is not the name of the {self.title}.",
                 f"If you have read and accept them ({self.url}): --accept {self.name}",
+                page_hint=f"Read them at {self.url}, and tick the box to accept them.",
             )
         if self.accepted(root):
             return
@@ -67,6 +68,8 @@ class Terms:
             raise BaseModelError(
                 f"{base} comes under the {self.title}, which have not been accepted here.",
                 f"Read them at {self.url}, then: popinjay bases get {base} --accept {self.name}",
+                page_hint=f"Read them at {self.url}, and accept them where you choose the base "
+                "model, or choose another one.",
             )
 
 

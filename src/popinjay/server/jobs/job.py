@@ -19,7 +19,7 @@ from typing import Any, Literal
 from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.job_events import FILE, OVER
 
-JobKind = Literal["inspect", "make"]
+JobKind = Literal["inspect", "make", "retrain"]
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 
 UPLOADS = ".uploads"  # in the home folder, with one folder per upload
@@ -34,7 +34,8 @@ class Job:
     """A job and its state, as it is stored and as the API returns it.
 
     `result` of an inspection is the output of `popinjay inspect --json`; that of a training has the
-    name of the persona as `persona`.
+    name of the persona as `persona`. A job that trains a persona again (`retrain`) has its name,
+    the training options that change, and no specs.
     """
 
     id: str
@@ -51,6 +52,11 @@ class Job:
     ended: str | None = None
     result: dict[str, Any] | None = None
     stop_asked: str | None = None
+
+    @property
+    def is_inspection(self) -> bool:
+        """Whether the job only looks: such a job runs beside one that trains."""
+        return self.doing == "inspect"
 
     @property
     def is_over(self) -> bool:

@@ -91,7 +91,9 @@ class JobQueue:
         with self._changed:
             if id not in self._jobs:
                 raise ApiError(
-                    404, f"There is no job {id[:100]!r}.", "See /api/jobs for a list of them."
+                    404,
+                    f"There is no job {id[:100]!r}.",
+                    "It was removed, or the address is incomplete.",
                 )
             return self._jobs[id]
 
@@ -112,7 +114,7 @@ class JobQueue:
         """Queue a job; return a copy of it as it is now, which its start does not change.
 
         Args:
-            doing: Whether to inspect or to make a persona.
+            doing: Whether to inspect, to make a persona, or to train one again.
             specs: The accounts to read; for an upload, the name of its file.
             upload: The id of an upload.
             name: The persona's name; None has it chosen from the authors.
@@ -186,6 +188,29 @@ class JobQueue:
             del self._jobs[id]
             shutil.rmtree(self.folder(id), ignore_errors=True)
 
+    def check_idle(self, name: str) -> None:
+        """Raise ApiError if a job that is not over makes the persona of this name."""
+        with self._changed:
+            if any(job.name == name and not job.is_over for job in self._jobs.values()):
+                raise ApiError(
+                    409, f"{name!r} is being made right now.", "Wait until it is done, or stop it."
+                )
+
+    def rename_persona(self, name: str, new_name: str) -> None:
+        """Let the jobs that made a persona name it by its new name."""
+        with self._changed:
+            for job in self._jobs.values():
+                if job.name == name:
+                    job.name = new_name
+                    job.result = {**job.result, "persona": new_name} if job.result else None
+                    job.write(self.folder(job.id))
+
+    def remove_persona(self, name: str) -> None:
+        """Remove the jobs that made a persona; none may be running."""
+        with self._changed:
+            for id in [job.id for job in self._jobs.values() if job.name == name]:
+                self.remove(id)
+
     def needed_uploads(self) -> set[str]:
         """Return the ids of the uploads that jobs have yet to read, or may read again."""
         since = (datetime.now(UTC) - timedelta(days=UPLOAD_DAYS)).isoformat()
@@ -252,7 +277,7 @@ class JobQueue:
         """Start the oldest queued job of each kind of which none is running."""
         for job in sorted(self._jobs.values(), key=lambda job: (job.created, job.id)):
             if job.state != "queued" or any(
-                other.state == "running" and other.doing == job.doing
+                other.state == "running" and other.is_inspection == job.is_inspection
                 for other in self._jobs.values()
             ):
                 continue
@@ -303,6 +328,7 @@ def _lock_folder(folder: Path) -> int:
         raise PersonaBusy(
             "Another popinjay serve is running for this folder.",
             f"Open {address or 'the address that it printed'}, or choose another --home.",
+            page_hint=f"Open {address or 'the address that it printed'}.",
         ) from None
     os.ftruncate(lock, 0)
     return lock

@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from popinjay import options, settings
 from popinjay.errors import PopinjayError, SpecError, without_credentials
-from popinjay.events import Listener
+from popinjay.events import Event, Listener
 from popinjay.interrupts import persistent_interrupts
 from popinjay.memory import memory_errors
 from popinjay.post import one_line, printable
@@ -40,16 +41,19 @@ def main(folder: Path, home: Path, lock: int) -> None:
 
 
 def _run(folder: Path, home: Path) -> Outcome:
+    uploaded: Path | None = None
     try:
         job = Job.read(folder)
         assert job is not None, f"{folder} holds no job"
-        with memory_errors(), persistent_interrupts(print_event) as listener:
-            work = _inspect if job.doing == "inspect" else _make
-            return Outcome("done", result=work(job, home, listener))
+        uploaded = _upload(job, home)
+        with memory_errors(), persistent_interrupts(_page_events(uploaded)) as listener:
+            return Outcome("done", result=_WORK[job.doing](job, home, listener))
     except PopinjayError as error:
-        return Outcome(
-            "failed", printable(one_line(error.message)), printable(one_line(error.hint))
+        message, hint = (
+            printable(one_line(_as_named(text, uploaded)))
+            for text in (error.message, error.page_hint)
         )
+        return Outcome("failed", message, hint)
     except KeyboardInterrupt:
         return Outcome("stopped")
     except Exception as error:
@@ -58,14 +62,36 @@ def _run(folder: Path, home: Path) -> Outcome:
         return Outcome(
             "failed",
             printable(one_line(f"An unexpected error occurred: {reason}")),
-            f"See {folder / PROBLEMS} for the details.",
+            f"The details are in {PROBLEMS} in the folder of this job, {folder.name}.",
         )
+
+
+def _page_events(uploaded: Path | None) -> Listener:
+    """Return a listener that prints events as the page shows them.
+
+    They name no command, and an uploaded file as the user named it.
+    """
+
+    def tell(event: Event) -> None:
+        message = _as_named(event.page_message or event.message, uploaded)
+        print_event(replace(event, message=message, page_message=""))
+
+    return tell
+
+
+def _as_named(text: str, uploaded: Path | None) -> str:
+    """Return a text with the name of the uploaded file in place of its path on this machine."""
+    return text if uploaded is None else text.replace(str(uploaded), uploaded.name)
+
+
+def _upload(job: Job, home: Path) -> Path | None:
+    """Return the path of the upload that a job reads; None if it reads none."""
+    return None if job.upload is None else home / UPLOADS / job.upload / job.specs[0]
 
 
 def _specs(job: Job, home: Path) -> list[str]:
     """Return what to read: the path of the upload, or the accounts."""
-    if job.upload is not None:
-        file = home / UPLOADS / job.upload / job.specs[0]
+    if (file := _upload(job, home)) is not None:
         if not file.is_file():
             raise SpecError("The uploaded file is no longer there.", "Upload it again.")
         return [str(file)]
@@ -100,6 +126,17 @@ def _inspect(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     authors = inspect(*_specs(job, home), listener=listener, **job.options)
     return {"authors": [author.to_json() for author in authors]}
 
+
+def _retrain(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
+    from popinjay.pipeline import relearn
+    from popinjay.store.run import Run
+
+    assert job.name is not None
+    persona = relearn(Run(home / job.name), listener, changed=job.options)
+    return {"persona": persona.name}
+
+
+_WORK = {"inspect": _inspect, "make": _make, "retrain": _retrain}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

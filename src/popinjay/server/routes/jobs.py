@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
@@ -15,7 +15,7 @@ from popinjay.post import printable
 from popinjay.server.accounts import MAX_CHARACTERS, check_account
 from popinjay.server.errors import error_responses
 from popinjay.server.jobs.event_stream import follow, is_at_end, resume_offset
-from popinjay.server.jobs.job import Job, JobKind
+from popinjay.server.jobs.job import Job
 from popinjay.server.state import AppState
 from popinjay.store.job_events import EVENTS
 from popinjay.store.run import check_name
@@ -31,7 +31,7 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    doing: JobKind
+    doing: Literal["inspect", "make"]
     upload: str | None = Field(default=None, max_length=100)
     specs: list[Annotated[str, Field(max_length=MAX_CHARACTERS)]] | None = Field(
         default=None, max_length=MAX_SPECS
@@ -54,7 +54,7 @@ def check_request(state: AppState, request: JobRequest) -> tuple[list[str], dict
     if options.get(LOCAL_ONLY_OPTION) and state.auth.token is not None:
         raise OptionError(
             "allow_local can't be set from another machine.",
-            "Use popinjay make on the machine itself.",
+            "Make this persona on the machine itself.",
         )
     chosen(MakeOptions.of(options).track.track)
     if request.name is not None:

@@ -6,16 +6,15 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from popinjay.options import PictureOptions
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
-from popinjay.server.jobs.job import now
 from popinjay.server.state import AppState
 from popinjay.store.forgotten import marks_of
-from popinjay.store.kept import FILE, keep, lines
+from popinjay.store.kept import FILE, keep, line_id, lines, remove
 from popinjay.store.run import Run
 
 Text = Annotated[str, Field(max_length=100_000)]
@@ -35,15 +34,18 @@ class SampledPost(Post):
 
     temperature: float | None = Field(default=None, ge=0, le=10)
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
+    number: int | None = Field(default=None, ge=1, description="Among the posts of that seed.")
 
 
 class KeptPost(BaseModel):
-    """A line of kept.jsonl."""
+    """A line of kept.jsonl, and what it is removed by."""
 
+    id: str
     text: str
     prompt: str = ""
     temperature: float | None = None
     seed: int | None = None
+    number: int | None = None
     time: str | None = None
 
 
@@ -58,8 +60,8 @@ def kept_posts(run: Run) -> list[KeptPost]:
     found = []
     for line in lines(run) if run.file(FILE).is_file() else []:
         try:
-            found.append(KeptPost.model_validate(json.loads(line)))
-        except (ValueError, ValidationError):
+            found.append(KeptPost.model_validate({**json.loads(line), "id": line_id(line)}))
+        except (TypeError, ValueError):
             continue
     return found
 
@@ -73,7 +75,7 @@ def check_written(state: AppState, run: Run, post: Post) -> None:
         raise ApiError(
             422,
             f"{run.name!r} did not write this post.",
-            "Use a post that it wrote since popinjay serve was started, or a kept one.",
+            "Choose a post that it wrote since popinjay was started, or a kept one.",
         )
     marks = marks_of(run)
     if marks.is_copied(post.text) or marks.is_around(post.text):
@@ -94,9 +96,14 @@ def routes(state: AppState) -> APIRouter:
         """Keep a post that this persona wrote."""
         run = catalog.find(state.home, name)
         check_written(state, run, post)
-        row = {**post.model_dump(exclude_none=True), "time": now()}
-        keep(run, row)
-        return KeptPost.model_validate(row)
+        keep(run, post.model_dump(exclude_none=True))
+        return kept_posts(run)[-1]
+
+    @router.delete("/kept/{id}", status_code=204, responses=error_responses(404, 409, 507))
+    def remove_one(name: str, id: str) -> None:
+        """Remove a kept post."""
+        if not remove(catalog.find(state.home, name), id):
+            raise ApiError(404, "This post is not kept any more.", "Load the page again.")
 
     @router.post("/picture", status_code=204, responses=error_responses(404, 409, 507))
     def choose_post(name: str, post: Post) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from popinjay import __version__
 from popinjay.models import bases
 from popinjay.options import MakeOptions, SayOptions, declared
+from popinjay.project_links import HOMEPAGE
 from popinjay.server.errors import error_responses
 from popinjay.server.state import AppState
 from popinjay.whose import WHOSE
@@ -40,6 +41,7 @@ class About(BaseModel):
     """A description of this server."""
 
     version: str
+    homepage: str  # the project's address; empty if nobody has set one
     home: str
     most_upload_bytes: int
     whose: list[WhoseRow]
@@ -62,6 +64,7 @@ def routes(state: AppState) -> APIRouter:
         """Return the version, the home folder's name, and every option with its default."""
         return About(
             version=__version__,
+            homepage=HOMEPAGE,
             home=state.home.name,
             most_upload_bytes=state.uploads.available_bytes(),
             whose=[

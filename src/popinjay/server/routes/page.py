@@ -49,7 +49,7 @@ def routes(state: AppState) -> APIRouter:
             raise ApiError(
                 401,
                 "This is not the token.",
-                "popinjay serve printed it, at the end of the address.",
+                "It is the part after token= in the address shown when popinjay was started.",
             )
         settings: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/"}
         response.set_cookie(state.auth.cookie_name, state.auth.cookie, **settings)

@@ -1,35 +1,46 @@
-"""Routes of the files in a persona's folder: picture, report, card, metrics, downloads."""
+"""Routes of the files in a persona's folder: pictures, report, card, metrics, downloads."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 from pydantic import BaseModel
 
 from popinjay.picture.avatar import colours_of, initial_svg
+from popinjay.report.saved import fragment_of, page_of
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
+from popinjay.server.file_groups import SHARED, Group, files_in, zipped
 from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
-from popinjay.summary import authors_of
+from popinjay.summary import DAMAGED, authors_of
 
 # Added to the policy that the report itself sets, which blocks all requests: the sandbox gives the
 # report an origin of its own, so it can't reach the page or the API.
 REPORT_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"
 DRAWING_POLICY = "default-src 'none'; sandbox"  # a drawing needs nothing from anywhere
+REPORT_FILES = (
+    "authors.json",
+    "held_out.jsonl",
+    "metrics.jsonl",
+    "report.json",
+    "samples.jsonl",
+)
 PICTURES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 REVALIDATE = {"cache-control": "private, no-cache"}
+# Of the card's drawings: they may have styles, and neither scripts nor anything from elsewhere.
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 class FileRow(BaseModel):
@@ -37,6 +48,7 @@ class FileRow(BaseModel):
 
     name: str
     bytes: int
+    group: Group
 
 
 class Card(BaseModel):
@@ -87,10 +99,21 @@ def routes(state: AppState) -> APIRouter:
     @router.get("/report", response_class=Response, responses=binary_response("text/html"))
     def report(name: str) -> Response:
         """Return the report, an HTML page that is isolated from this one."""
-        file = _file(catalog.find(state.home, name), "report.html")
+        run = catalog.find(state.home, name)
+        if not run.file("report.html").is_file():
+            return _report(run, page_of)
         return FileResponse(
-            file, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
+            run.file("report.html"),
+            media_type="text/html",
+            headers={"content-security-policy": REPORT_POLICY},
         )
+
+    @router.get(
+        "/report/content", response_class=HTMLResponse, responses=binary_response("text/html")
+    )
+    def report_content(name: str) -> HTMLResponse:
+        """Return the report's content as HTML, for the page to show it within itself."""
+        return _report(catalog.find(state.home, name), fragment_of)
 
     @router.get("/card", responses=error_responses(404, 409))
     def card(name: str) -> Card:
@@ -101,6 +124,22 @@ def routes(state: AppState) -> APIRouter:
             )
         )
 
+    @router.get(
+        "/shown/{path:path}",
+        response_class=Response,
+        responses=binary_response("image/*") | unchanged,
+    )
+    def shown(name: str, path: str, if_none_match: Annotated[str, Header()] = "") -> Response:
+        """Return a picture or a drawing that the card shows."""
+        found = file_inside(catalog.find(state.home, name), path)
+        if found.suffix != ".svg":
+            return _image(found, if_none_match)
+        return FileResponse(
+            found,
+            media_type="image/svg+xml",
+            headers={**REVALIDATE, "content-security-policy": SVG_POLICY},
+        )
+
     @router.get("/metrics", responses=error_responses(404, 409))
     def metrics(name: str) -> list[dict[str, Any]]:
         """Return the metrics of the training."""
@@ -108,8 +147,24 @@ def routes(state: AppState) -> APIRouter:
 
     @router.get("/files", responses=error_responses(404, 409))
     def files(name: str) -> list[FileRow]:
-        """List all files."""
-        return sorted(_files(catalog.find(state.home, name).path), key=lambda file: file.name)
+        """List all files, each with its group: who may have it."""
+        return [
+            FileRow(name=file.name, bytes=file.path.stat().st_size, group=file.group)
+            for file in files_in(catalog.find(state.home, name).path)
+        ]
+
+    @router.get(
+        "/zip", response_class=StreamingResponse, responses=binary_response("application/zip")
+    )
+    def download(name: str, what: Literal["share", "everything"] = "share") -> StreamingResponse:
+        """Download the files as a zip: the card and the model, or everything, with all posts."""
+        files = files_in(catalog.find(state.home, name).path)
+        chosen = [file for file in files if what == "everything" or file.group in SHARED]
+        return StreamingResponse(
+            zipped(chosen, name),
+            media_type="application/zip",
+            headers={"content-disposition": f"attachment; filename*=utf-8''{quote(name)}.zip"},
+        )
 
     @router.get(
         "/files/{path:path}",
@@ -129,12 +184,23 @@ def routes(state: AppState) -> APIRouter:
     return router
 
 
+def _report(run: Run, written: Callable[[Run], str]) -> HTMLResponse:
+    """Return the report as it is written now. Raises ApiError if it can't be."""
+    for needed in REPORT_FILES:
+        _file(run, needed)
+    try:
+        text = written(run)
+    except DAMAGED as error:
+        raise ApiError(409, "The report can’t be read.", "Measure the persona again.") from error
+    return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
+
+
 def _file(run: Run, name: str) -> Path:
     if not run.file(name).is_file():
         raise ApiError(
             404,
             f"{run.name!r} has no {name} yet.",
-            "A later stage will make it.",
+            "It is made once the persona is trained and measured.",
         )
     return run.file(name)
 
@@ -165,15 +231,6 @@ def file_inside(run: Run, path: str) -> Path:
     if not found.is_relative_to(folder) or not found.is_file():
         raise missing
     return found
-
-
-def _files(folder: Path) -> Iterator[FileRow]:
-    for path, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            file = Path(path, name)
-            if not name.startswith(".") and file.is_file() and not file.is_symlink():
-                yield FileRow(name=file.relative_to(folder).as_posix(), bytes=file.stat().st_size)
 
 
 def _kind(file: Path) -> str | None:

@@ -127,7 +127,7 @@ async def _stream(
                 return
             events = await subscription.next_events()
     except PopinjayError as error:
-        yield _sse("error", {"message": error.message, "hint": error.hint})
+        yield _sse("error", {"message": error.message, "hint": error.page_hint})
     finally:
         subscription.cancel()
 

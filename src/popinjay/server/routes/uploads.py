@@ -47,6 +47,14 @@ def routes(state: AppState) -> APIRouter:
         )
         return received
 
+    @router.post("/example", status_code=201, responses=error_responses(507))
+    def example() -> Upload:
+        """Add the archive of a fictional person, which ships with popinjay, as an upload."""
+        from popinjay.demo import PEOPLE, archive_of  # imports all stages
+
+        with archive_of(PEOPLE[0]).open("rb") as archive:
+            return state.uploads.add_copy(f"{PEOPLE[0]}.zip", archive)
+
     @router.delete("/{id}", status_code=204, responses=error_responses(404, 409))
     def remove(id: str) -> None:
         """Remove an upload, unless a job needs it."""

@@ -209,6 +209,18 @@ class ModelPool:
         worker.retire()
         self._retired.append(worker)
 
+    def release(self, name: str) -> None:
+        """Let go of a persona whose files are about to be moved or removed.
+
+        Its open requests are answered first, for a few seconds at most.
+        """
+        with self._lock:
+            worker, _ = self._workers.pop(name, (None, None))
+            if worker is None:
+                return
+            self._retire(worker)
+        worker.wait(SHUTDOWN_SECONDS)
+
     def _deliver(self, deliveries: Deliveries) -> None:
         """Pass events from a worker's thread to the event loop, in one call."""
         assert self._loop is not None
@@ -239,9 +251,7 @@ class ModelPool:
 
     def close(self) -> None:
         """Fail all open requests, and retire all workers."""
-        closing = ApiError(
-            503, "The server is shutting down.", "Start it again with popinjay serve."
-        )
+        closing = ApiError(503, "Popinjay is shutting down.", "Start it again.")
         for subscription in self._subscriptions:
             subscription.cancel()
             subscription.deliver([Failed(closing)])

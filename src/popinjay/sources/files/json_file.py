@@ -134,6 +134,7 @@ class JsonRows:
         return SpecError(
             f"{self.label} has {missing} (item 1 has: {printable(names)}).",
             "Name it with --text-column.",
+            page_hint="Rename the column with the posts to 'text', and give the file again.",
         )
 
     def _too_few(self, posts: int) -> SpecError:

@@ -154,6 +154,7 @@ class TextFile(RowFile):
             raise SpecError(
                 f"{self._label} has {missing} (item {number:,} has: {names}).",
                 "Name it with --text-column.",
+                page_hint="Rename the column with the posts to 'text', and give the file again.",
             )
         post = facts.row_in(named, number, column)
         undated.add(named, post)

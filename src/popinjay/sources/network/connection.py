@@ -116,6 +116,7 @@ def _check_public(host: str, address: str, allow_local: bool) -> None:
         raise NetworkError(
             f"{host} is {address}: on this machine or in a local network.",
             "If that is intended, allow it with --allow-local.",
+            page_hint="Such servers are not read from the page.",
         )
 
 

@@ -298,6 +298,7 @@ class HttpClient:
             raise NetworkError(
                 f"The connection to {parts.hostname} would not be encrypted.",
                 "Use https, or --allow-local for a server of your own.",
+                page_hint="Use https.",
             )
         return parts
 

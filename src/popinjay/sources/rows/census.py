@@ -172,6 +172,7 @@ class Census:
                 f"{self._label} holds posts of {self.in_words()}.",
                 f"Choose with --author {people[0].author.handle} (or --author '{EVERYONE}' for all "
                 "as one voice).",
+                page_hint="Give a file with the posts of one author, or of a few.",
             )
         findings.notes.append(self._note(kept))
         return kept

@@ -112,6 +112,7 @@ def _server(access: Access) -> str:
         raise SpecError(
             f"{SERVER} is not an address that a key may be sent to.",
             "It must begin with https; http works only for this machine, with --allow-local.",
+            page_hint="It must begin with https.",
         )
     return given
 
@@ -218,6 +219,7 @@ class XApi(AccountReading):
             raise NetworkError(
                 f"@{account.author.handle} is now a different account from the one read before.",
                 "Make it under another --name.",
+                page_hint="Make it under another name.",
             )
         with storage_errors(str(file)):
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -61,6 +61,7 @@ def agree(handle: str, known: int, access: Access) -> None:
             f"{paragraphs[0]} {CLAUSE} ({CLAUSE_IN}). There is no terminal to ask for consent, so "
             "nothing was sent.",
             f"--i-have-the-right says that you have the right, and agree to pay. {ARCHIVE}.",
+            page_hint=f"{ARCHIVE}. Posts that cost money are not bought from the page.",
         )
     question = "Do you have the right to train on these posts, and want to pay for them?"
     if not access.ask("\n".join([*paragraphs, question])):
