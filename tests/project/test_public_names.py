@@ -32,7 +32,7 @@ def test_new_names_are_kept_from_now_on(kind: str, found: dict[str, list[str]]) 
 def test_a_lost_name_is_noticed(found: dict[str, list[str]]) -> None:
     assert {kind for kind, names in NAMES.items() if names} == set(found)
     assert (
-        "make(specs, name, home_folder, listener, ask_whose, ask_name, ask, given)"
+        "make(specs, name, home_folder, listener, ask_whose, ask_name, ask, preferences, given)"
         in (NAMES["python"])
     )
     assert "popinjay say -n --n" in NAMES["command line"]
