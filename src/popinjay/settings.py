@@ -143,22 +143,30 @@ def _edited(text: str, key: str, value: Any) -> str:
         end = next((one for one in headers if one >= start), end)
     else:
         return "\n".join([*lines, *([""] if lines else []), f"[{table}]", *new]) + "\n"
-    for place in range(start, end):
-        if re.match(rf"\s*{re.escape(name)}\s*=", lines[place]):
-            return "\n".join([*lines[:place], *new, *lines[place + 1 :]]) + "\n"
+    for number in range(start, end):
+        if re.match(rf"\s*{re.escape(name)}\s*=", lines[number]):
+            is_only = not new and not any(
+                line.strip() for line in _without(lines, start, end, number)
+            )
+            first = start - 1 if table is not None and is_only else number
+            return "\n".join([*lines[:first], *new, *lines[number + 1 :]]) + "\n"
     while end > start and not lines[end - 1].strip():
         end -= 1
     gap = [""] if table is None and end < len(lines) and lines[end].strip() else []
     return "\n".join([*lines[:end], *new, *gap, *lines[end:]]) + "\n"
 
 
+def _without(lines: list[str], start: int, end: int, number: int) -> list[str]:
+    return [*lines[start:number], *lines[number + 1 : end]]
+
+
 def _means(text: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a text holds these settings, empty tables aside."""
+    """Return whether a text holds these settings and nothing else."""
     try:
         found = tomllib.loads(text)
     except ValueError:
         return False
-    return {name: value for name, value in found.items() if value != {}} == settings
+    return found == settings
 
 
 def _dumped(settings: Mapping[str, Any]) -> str:

@@ -38,11 +38,11 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_a_table_beats_the_top_and_a_flag_beats_both(file: Path) -> None:
-    file.write_text("seed = 1\n[say]\nseed = 2\ntemperature = 1\n[card]\npick = 3\n")
+    file.write_text("seed = 1\n[say]\nseed = 2\ntemperature = 1\n[card]\npick = '3'\n")
     assert parsed("say", "ada").seed == 2
     assert parsed("say", "ada").temperature == 1.0
     assert parsed("say", "ada", "--seed", "5").seed == 5
-    assert parsed("card", "ada").pick == 3
+    assert parsed("card", "ada").pick == "3"
     assert parsed("card", "ada").seed == 1
     assert parsed("make", "ada.zip").preferences == {"seed": 1}
     assert parsed("make", "ada.zip", "--seed", "4").preferences == {}
@@ -83,6 +83,8 @@ def test_what_forget_removes_depends_on_nothing_but_what_is_typed(file: Path) ->
         ("epochs = 'many'", "'epochs' in your settings"),
         ("epochs = 0", "--epochs can't be 0"),
         ("base = 3", "it takes a text in quotes, not 3"),
+        ("[say]\nn = 2.5", "it takes a whole number, not 2.5"),
+        ("epochs = '2'", "it takes a number, not '2'"),
         ("quiet = 'yes'", "it takes true or false, not 'yes'"),
         ("base = ['gpt2']", "it can't be ['gpt2']"),
         ("yes = true", "'yes' can't be a default"),
@@ -105,7 +107,7 @@ def test_set_and_unset_keep_the_rest_of_the_file(
     file.write_text("# mine\nbase = 'gpt2' # good\n\n[say]\n# bold\ntemperature = 1.2\n")
     for words in (
         ("config", "set", "say.temperature", "0.8"),
-        ("config", "set", "--budget", "5m"),
+        ("config", "set", "budget", "5m"),
         ("config", "set", "say.max-tokens", "40"),
         ("config", "set", "quiet", "yes"),
         ("config", "set", "card.pick", "2"),
@@ -116,7 +118,7 @@ def test_set_and_unset_keep_the_rest_of_the_file(
         "budget": "5m",
         "quiet": True,
         "say": {"temperature": 0.8, "max_tokens": 40},
-        "card": {"pick": 2},
+        "card": {"pick": "2"},
     }
     text = file.read_text()
     assert "# mine" in text

@@ -115,7 +115,8 @@ def add_options(
                 title = titles(field.name, kind)
                 where = groups.get(title) or added.add_argument_group(title)
                 groups[title] = where
-            _add_option(where, field.name, field.default, field.metadata, plain).declared = kind
+            option = _add_option(where, field.name, field.default, field.metadata, plain)
+            option.declared, option.plain = kind, plain  # for `defaults.py`
 
 
 def _add_option(where: Any, name: str, default: Any, meta: Any, kind: Any) -> Any:

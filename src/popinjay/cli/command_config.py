@@ -19,7 +19,7 @@ def do_config(args: argparse.Namespace) -> None:
         for key, variable in settings.VARIABLES.items()
         if (value := os.environ.get(variable))
     ]
-    rows += [_row(setting) for setting in checked(settings.load(), _top())]
+    rows += [_row(setting) for setting in checked(settings.load(), args.top)]
     file = settings.config_file()
     if args.json:
         terminal.show_json({"path": str(file), "exists": file.exists(), "settings": rows})
@@ -40,7 +40,7 @@ def _row(setting: Setting) -> dict[str, Any]:
 def do_set(args: argparse.Namespace) -> None:
     """Set a default."""
     key = normal(args.key)
-    value = text_value(key, args.value, keys(_top()))
+    value = text_value(key, args.value, keys(args.top))
     settings.set_value(key, value)
     show_settings.show_set(key, value, settings.config_file())
     variable = settings.VARIABLES.get(key)
@@ -61,9 +61,3 @@ def do_unset(args: argparse.Namespace) -> None:
 def do_path(args: argparse.Namespace) -> None:
     """Print where the file is, whether it exists or not."""
     print(settings.config_file())
-
-
-def _top() -> Any:
-    from popinjay.cli.all_commands import parser  # it names this module's functions
-
-    return parser()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NoReturn
 
 from popinjay.cli.all_commands import parser
@@ -33,7 +34,7 @@ def _prepare(command: argparse.ArgumentParser, top: TopParser) -> None:
         if isinstance(named, str):
             action.completer = _completer(named, top)  # type: ignore[attr-defined]
         elif isinstance(named, tuple):
-            action.completer = _offer(lambda args, named=named: named)  # type: ignore[attr-defined]
+            action.completer = _offer(partial(_given, named))  # type: ignore[attr-defined]
         elif action.dest in ("name", "contact", "prompt", "new", "value"):
             action.completer = _offer(lambda args: ())  # type: ignore[attr-defined] # no files
     for one in set(commands_of(command).values()):
@@ -62,6 +63,10 @@ def _offer(find: Callable[[argparse.Namespace], Iterable[str]]) -> Callable[...,
             return []
 
     return offered
+
+
+def _given(words: Iterable[str], args: argparse.Namespace) -> Iterable[str]:
+    return words
 
 
 def _personas(args: argparse.Namespace) -> Iterable[str]:

@@ -48,7 +48,7 @@ def with_defaults(args: argparse.Namespace, top: Parser) -> argparse.Namespace:
     Those of `make` are put aside as `preferences`, as a persona that exists goes before them.
     Raises OptionError if the file is wrong.
     """
-    args.preferences = {}
+    args.preferences, args.top = {}, top
     command = args.parser.prog.partition(" ")[2]
     if not command or command.split()[0] in UNAFFECTED:
         return args
@@ -126,7 +126,7 @@ def value_of(key: str, value: Any, known: Mapping[str, argparse.Action | None]) 
     elif action.nargs == 0:
         kind = bool
     else:
-        kind = action.type or str
+        kind = getattr(action, "plain", None) or action.type or str
     try:
         found = _converted(value, kind)
         declared = getattr(action, "declared", None)
@@ -151,11 +151,13 @@ def _converted(value: Any, kind: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise argparse.ArgumentTypeError(f"it can't be {value!r}")
-    if kind is str:
-        if not isinstance(value, str):
-            raise argparse.ArgumentTypeError(f"it takes a text in quotes, not {value!r}")
-        return value
-    return kind(str(value))
+    if kind is str and not isinstance(value, str):
+        raise argparse.ArgumentTypeError(f"it takes a text in quotes, not {value!r}")
+    if kind is int and not isinstance(value, int):
+        raise argparse.ArgumentTypeError(f"it takes a whole number, not {value!r}")
+    if kind is float and not isinstance(value, int | float):
+        raise argparse.ArgumentTypeError(f"it takes a number, not {value!r}")
+    return kind(value) if kind in (str, int, float) else kind(str(value))
 
 
 def _unknown(key: str, known: Mapping[str, Any]) -> OptionError:
