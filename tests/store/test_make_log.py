@@ -21,6 +21,12 @@ OPTIONS: dict[str, Any] = {"epochs": 1.0, "batch_tokens": 256, "samples": 10, "w
 START = Event("train", EventKind.START, "learning the voice")
 
 
+def empty(folder: Path) -> Run:
+    run = Run(folder / "ada")
+    run.path.mkdir()
+    return run
+
+
 def logs(run: Run) -> list[Path]:
     return sorted((run.path / "logs").glob("*"))
 
@@ -62,7 +68,7 @@ def test_it_says_how_a_make_failed(
 
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:
-    run = Run(tmp_path / "ada")
+    run = empty(tmp_path)
     for number in range(KEPT + 5):
         with logged(run, ignore) as listener:
             listener(START)
@@ -71,8 +77,7 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
 
 
 def test_it_never_stops_a_make(tmp_path: Path) -> None:
-    run = Run(tmp_path / "ada")
-    run.path.mkdir()
+    run = empty(tmp_path)
     (run.path / "logs").write_text("in the way")
     heard: list[Event] = []
     with logged(run, heard.append) as listener:
@@ -81,8 +86,7 @@ def test_it_never_stops_a_make(tmp_path: Path) -> None:
 
 
 def test_it_is_not_written_out_of_the_folder(tmp_path: Path) -> None:
-    run = Run(tmp_path / "ada")
-    run.path.mkdir()
+    run = empty(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     (run.path / "logs").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PersonaError, match="leads out"), logged(run, ignore) as listener:
@@ -91,7 +95,7 @@ def test_it_is_not_written_out_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_progress_is_written_now_and_then(tmp_path: Path) -> None:
-    run = Run(tmp_path / "ada")
+    run = empty(tmp_path)
     with logged(run, ignore) as listener:
         listener(START)
         for step in range(1000):

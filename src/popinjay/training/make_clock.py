@@ -69,7 +69,7 @@ class MakeClock:
         """Pass an event on."""
         if event.what is EventKind.FRESH:
             for phase in PHASES_OF.get(event.stage, ()):
-                self._to_come.pop(phase, None)
+                self._end -= self._to_come.pop(phase, 0.0)
         if "tokens" in event.numbers:
             self._pace.count(event.numbers["tokens"])
             self._compare()
@@ -161,8 +161,12 @@ class MakeClock:
             self._phase_end += weight * (now + by_pace - self._phase_end)
 
     def _left_in_phase(self, now: float) -> float:
-        overdue = min(MAX_OVERDUE_SECONDS, OVERDUE_SHARE * (now - self._phase_began))
-        return max(self._phase_end - now, overdue) if self._phase is not None else 0.0
+        """Return how long the present phase still takes; if it is late, for how long it was."""
+        if self._phase is None:
+            return 0.0
+        late = now - self._phase_end
+        most = min(MAX_OVERDUE_SECONDS, OVERDUE_SHARE * (now - self._phase_began))
+        return -late if late <= 0 else min(late, most)
 
 
 class Pace:
