@@ -13,7 +13,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 PATIENCE = 120.0  # seconds, on a machine that is busy with other things
-_ERASED = re.compile(r"[^\n]*(?:\r\x1b\[2K|\r\x1b\[J|[\r\n]+(?:\x1b\[\?25h)?[\r\n]*\x1b\[1A\x1b\[2K)")
+_ERASED = re.compile(
+    r"[^\n]*(?:\r\x1b\[2K|\r\x1b\[J|[\r\n]+(?:\x1b\[\?25h)?[\r\n]*\x1b\[1A\x1b\[2K)"
+)
 _DRAWING = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 # A shell runs background jobs with SIGINT ignored, which all processes started here would inherit.
 _TAKE = """
