@@ -159,7 +159,8 @@ def test_a_make_that_fails_does_not_change_whose_words_they_are(
     ada: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
     persona = popinjay.make(ada, base=str(tiny_gpt2), whose="public-figure", **OPTIONS)
-    for more in ({}, {"drop_replies": True}):  # without and with stages that succeed first
+    changes: list[dict[str, Any]] = [{}, {"drop_replies": True}]
+    for more in changes:  # without and with stages that succeed first
         with pytest.raises(BaseModelError):
             popinjay.make(ada, base=str(tmp_path / "none"), whose="self", **more, **OPTIONS)
         assert Run(persona.path).record.asked.whose == "public-figure"
