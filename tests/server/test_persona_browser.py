@@ -155,8 +155,9 @@ def test_a_persona_that_is_not_finished_says_so(look: Any, other: Path) -> None:
     page = look().go("look/other")
     expect(page.get_by_text("It is not finished.")).to_be_visible()
     assert "{" not in text_of(page)
-    page.locator("#card summary").click()
-    expect(page.locator("#card .trouble")).to_contain_text("has no README.md yet")
+    assert page.locator("#card").count() == 0
+    expect(page.get_by_role("link", name="Choose the posts")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete…")).to_be_visible()
 
 
 def test_files_are_grouped_and_downloaded_as_a_zip(look: Any, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ const BEFORE_MEASURING = ["collect", "clean", "dataset", "train"];
 export const show = async (container, name, { signal }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
-  const report = isMeasured(persona)
+  const report = has(persona, "evaluate")
     ? await reportContent(name, signal).catch((error) =>
         error.status === 404 ? null : errorBox(error),
       )
@@ -33,9 +33,11 @@ export const show = async (container, name, { signal }) => {
     condition(persona),
     facts(persona),
     report ? reportSection(name, report) : null,
-    lazySection("Its card", "card", () =>
-      get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text, name)),
-    ),
+    has(persona, "card")
+      ? lazySection("Its card", "card", () =>
+          get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text, name)),
+        )
+      : null,
     lazySection("Its files", "files", () =>
       get(personaPath(name, "files"), signal).then((found) => files(persona, found)),
     ),
@@ -57,9 +59,10 @@ const picture = (persona) =>
       )
     : null;
 
-const isMeasured = (persona) =>
+/** Return whether a stage has left its files, even if they are out of date. */
+const has = (persona, name) =>
   (persona.stages ?? []).some(
-    ({ stage, state }) => stage === "evaluate" && (state === "done" || state === "stale"),
+    ({ stage, state }) => stage === name && (state === "done" || state === "stale"),
   );
 
 /** Say in words what is not as it should be, with a button that mends it. */
