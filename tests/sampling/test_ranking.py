@@ -31,6 +31,7 @@ GOOD = "a small bakery beside the harbour where gulls pay for their rolls. #baki
         "a small bakery beside the harbour where gulls pay for their rolls and #baking the",
         "a small bakery beside the harbour where gulls pay for their rolls.",  # no hashtag
         "bread. #baking",
+        "a small bakery beside the harbour where gulls pay for their rolls #baking:",
         "the oven sings near the gull while people wait for bread #baking.",  # said so often
         "a bakery and a bakery and a bakery and a bakery and a bakery. #baking",
         GOOD + " It goes on, and on, and nobody knows why it still does not stop there, does it?"

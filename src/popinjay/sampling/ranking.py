@@ -86,8 +86,9 @@ def score(post: Candidate, habits: Habits, made_up: Callable[[str], int]) -> flo
     distinct = set(found)
     whole_words = 2 - min(4, made_up(post.text))
     last_word = post.text.split()[-1] if post.text.split() else ""
-    is_open = last_word[-1:].isalnum() or last_word[-1:] in ",;:-–—"
-    own_end = post.finished and (not is_open or last_word.startswith(("#", "＃")))
+    is_hashtag = last_word.startswith(("#", "＃"))
+    is_open = last_word[-1:] in ",;:-–—" or (last_word[-1:].isalnum() and not is_hashtag)
+    own_end = post.finished and not is_open
     usual = [
         habits.has_hashtags and hashtags(post.text) > 0,
         habits.has_emoji and count_emoji(post.text) > 0,
