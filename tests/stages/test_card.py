@@ -861,6 +861,7 @@ def test_the_card_of_a_real_persona(cyborg: popinjay.Persona) -> None:
         cyborg.report["bits_per_byte"]["persona"]["__ada"],
         cyborg.report["bits_per_byte"]["persona"]["babbage"],
         *(cyborg.report["copying"]["persona"][what]["value"] for what in ("exact", "run")),
+        cyborg.report["non_words"]["persona"]["value"],
     ]
     assert page.texts["h1"] == ["Ada | <b> & C. B."]
     assert "@__ada · @babbage" in page.texts["div"][0]
