@@ -148,7 +148,7 @@ METRICS: tuple[Metric, ...] = (
                 "Length of posts",
                 DISTANCE,
                 Format.DECIMAL,
-                plain="length unlike the author's (0–1)",
+                plain="unlike in length (0 to 1)",
             ),
             Label("punctuation", "Punctuation", DISTANCE, Format.DECIMAL),
             Label("capitals", "Capital letters", DISTANCE, Format.DECIMAL),

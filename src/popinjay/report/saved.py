@@ -58,7 +58,7 @@ def page_of(
     to_share: bool = False,
     against: Side | None = None,
 ) -> str:
-    """Return `report.html` of a persona that was measured, given what `content_of` is."""
+    """Return `report.html` of a persona that was measured; the arguments are `content_of`'s."""
     return render(content_of(run, find, to_share=to_share, against=against))
 
 
