@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -44,7 +45,7 @@ def with_options(*kinds: type[Any]) -> Callable[[Function], Function]:
 
     def document(function: Function) -> Function:
         if function.__doc__:  # there are none under -OO
-            lines = [textwrap.dedent(f"    {function.__doc__}").strip(), "", "Options:"]
+            lines = [cleandoc(function.__doc__), "", "Options:"]
             for field, _ in declared(*kinds):
                 default = "" if field.default in (None, False) else f" Default: {field.default}."
                 text = f"{field.name}: {field.metadata['help']}{default}"
