@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "w
 def made(ada: Path, tiny_gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a persona of one author, made once."""
     return popinjay.make(
-        ada, home_folder=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
+        ada, home=tmp_path_factory.mktemp("made"), base=str(tiny_gpt2), **OPTIONS
     ).path
 
 

@@ -6,14 +6,16 @@ Which keys it may have is known to the command line, which has the options (`cli
 from __future__ import annotations
 
 import os
-import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import OptionError
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 VARIABLE = "POPINJAY_CONFIG"  # the file itself
 # Keys that an environment variable sets too, which then counts.
@@ -82,28 +84,30 @@ def defaults_of(command: str, names: Iterable[str]) -> dict[str, Any]:
 
 
 def set_value(key: str, value: Any) -> None:
-    """Set a key of the file, such as `base` or `say.temperature`.
+    """Set a key of the file, such as `base` or `say.temperature`. What else it holds stays.
 
     Raises OptionError if the file can't be read or written.
     """
-    settings = load()
+    import tomlkit  # only to change the file: it keeps comments and order
+
+    document = _document()
     table, name = _split(key)
-    inner = settings if table is None else settings.setdefault(table, {})
+    inner = document if table is None else document.setdefault(table, tomlkit.table())
     inner[name] = value
-    _write(settings, key, value)
+    _write(document)
 
 
 def unset(key: str) -> bool:
     """Remove a key from the file; return whether it was there. Raises OptionError as above."""
-    settings = load()
+    document = _document()
     table, name = _split(key)
-    inner = settings if table is None else settings.get(table, {})
+    inner = document if table is None else document.get(table, {})
     if name not in inner:
         return False
     del inner[name]
     if table is not None and not inner:
-        del settings[table]
-    _write(settings, key, None)
+        del document[table]
+    _write(document)
     return True
 
 
@@ -112,64 +116,23 @@ def _split(key: str) -> tuple[str | None, str]:
     return table or None, name
 
 
-def _write(settings: Mapping[str, Any], key: str, value: Any) -> None:
-    """Write the file: with its comments, as far as only one line has to change."""
+def _document() -> TOMLDocument:
+    import tomlkit
+
+    load()  # reports what is wrong with it
     file = config_file()
+    return tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+
+
+def _write(document: TOMLDocument) -> None:
+    file = config_file()
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        before = file.read_text(encoding="utf-8") if file.exists() else ""
-        text = _edited(before, key, value)
-        partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-        partial.write_text(text if _means(text, settings) else _dumped(settings), encoding="utf-8")
+        partial.write_text(document.as_string(), encoding="utf-8")
         partial.replace(file)
     except OSError as error:
         raise OptionError(
             f"Your settings in {file} can't be written: {error.strerror}.",
             f"Check its permissions, or name another file in {VARIABLE}.",
         ) from error
-
-
-def _edited(text: str, key: str, value: Any) -> str:
-    """Return the text with the line of a key replaced, added or removed (None)."""
-    table, name = _split(key)
-    new = [] if value is None else [_dumped({name: value}).rstrip("\n")]
-    lines = text.splitlines()
-    start, end = 0, len(lines)
-    headers = [place for place, line in enumerate(lines) if line.lstrip().startswith("[")]
-    if table is None:
-        end = headers[0] if headers else end
-    elif place := [one for one in headers if lines[one].strip() == f"[{table}]"]:
-        start = place[0] + 1
-        end = next((one for one in headers if one >= start), end)
-    else:
-        return "\n".join([*lines, *([""] if lines else []), f"[{table}]", *new]) + "\n"
-    for number in range(start, end):
-        if re.match(rf"\s*{re.escape(name)}\s*=", lines[number]):
-            is_only = not new and not any(
-                line.strip() for line in _without(lines, start, end, number)
-            )
-            first = start - 1 if table is not None and is_only else number
-            return "\n".join([*lines[:first], *new, *lines[number + 1 :]]) + "\n"
-    while end > start and not lines[end - 1].strip():
-        end -= 1
-    gap = [""] if table is None and end < len(lines) and lines[end].strip() else []
-    return "\n".join([*lines[:end], *new, *gap, *lines[end:]]) + "\n"
-
-
-def _without(lines: list[str], start: int, end: int, number: int) -> list[str]:
-    return [*lines[start:number], *lines[number + 1 : end]]
-
-
-def _means(text: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a text holds these settings and nothing else."""
-    try:
-        found = tomllib.loads(text)
-    except ValueError:
-        return False
-    return found == settings
-
-
-def _dumped(settings: Mapping[str, Any]) -> str:
-    import tomli_w  # only to change the file
-
-    return tomli_w.dumps(settings)

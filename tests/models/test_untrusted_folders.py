@@ -21,9 +21,10 @@ from popinjay.inference.onnx import engine_file
 from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.models.language_model import LanguageModel
-from popinjay.persona import INDEX, Persona, load
+from popinjay.persona import Persona, load
 from popinjay.publishing.publish import whole_model
 from popinjay.store.caches import machine_secret
+from popinjay.store.index_file import INDEX
 from popinjay.store.journal import finish
 from popinjay.store.run import ENGINE_FOLDER, RECORD, Run
 from popinjay.text.verbatim_index import VerbatimIndex

@@ -52,13 +52,13 @@ class Installed:
             **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
         }
-        command = [self.python, "-m", "pip", "install", "--quiet", "--no-compile", requirement]
+        command = [str(self.python), "-m", "pip", "install", "--quiet", "--no-compile", requirement]
         subprocess.run(command, check=True, env=environment, cwd=self.home)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run popinjay outside of the checkout; it must exit with 0."""
         done = subprocess.run(
-            [self.popinjay, *arguments],
+            [str(self.popinjay), *arguments],
             env=self.environment,
             cwd=self.home,
             capture_output=True,
@@ -72,8 +72,8 @@ class Installed:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("build")
     shutil.copytree(ROOT, folder / "checkout", ignore=LEFT_OUT)
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, folder / "checkout"]
-    subprocess.run(build, check=True, capture_output=True)
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder)]
+    subprocess.run([*build, str(folder / "checkout")], check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -126,7 +126,7 @@ def test_extras_add_the_page_and_the_picture(installed: Installed, wheel: Path) 
 @contextmanager
 def serving(installed: Installed) -> Iterator[str]:
     """Serve the page on a free port; yield its address."""
-    command = [installed.popinjay, "serve", "--no-browser", "--port", "0"]
+    command = [str(installed.popinjay), "serve", "--no-browser", "--port", "0"]
     server = subprocess.Popen(
         command, env=installed.environment, cwd=installed.home, stdout=subprocess.PIPE, text=True
     )

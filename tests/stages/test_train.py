@@ -334,7 +334,7 @@ def test_samples_change_nothing_of_the_training(
         persona = popinjay.make(
             ada,
             base=str(tiny_gpt2),
-            home_folder=tmp_path / str(is_due),
+            home=tmp_path / str(is_due),
             listener=events.append,
             **OPTIONS,
         )

@@ -27,6 +27,11 @@ def complete() -> NoReturn:
     os._exit(0)  # not reached: autocomplete ends the process
 
 
+def _nothing(args: argparse.Namespace) -> tuple[str, ...]:
+    """Offer nothing, instead of files."""
+    return ()
+
+
 def _prepare(command: argparse.ArgumentParser, top: TopParser) -> None:
     """Replace the names of completers by functions, in a command and those below it."""
     for action in command._actions:
@@ -36,7 +41,7 @@ def _prepare(command: argparse.ArgumentParser, top: TopParser) -> None:
         elif isinstance(named, tuple):
             action.completer = _offer(partial(_given, named))  # type: ignore[attr-defined]
         elif action.dest in ("name", "contact", "prompt", "new", "value"):
-            action.completer = _offer(lambda args: ())  # type: ignore[attr-defined] # no files
+            action.completer = _offer(_nothing)  # type: ignore[attr-defined]
     for one in set(commands_of(command).values()):
         _prepare(one, top)
 

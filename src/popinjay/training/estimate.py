@@ -223,7 +223,8 @@ def machine_speed(seconds: float = 0.1) -> float:
     while (start := time.perf_counter()) < end:
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - start)
-    return min(MAX_CORES, _cores()) ** CORES_EXPONENT * 2 * size**3 / best
+    speed: float = min(MAX_CORES, _cores()) ** CORES_EXPONENT * 2 * size**3 / best
+    return speed
 
 
 def _cores() -> int:
