@@ -13,6 +13,7 @@ from popinjay.cli.main import main
 from popinjay.errors import PersonaError, TrainingError
 from popinjay.events import Event, EventKind, ignore
 from popinjay.forgetting.forget import forget
+from popinjay.options import PublishOptions
 from popinjay.publishing.publish import publish
 from popinjay.store.make_log import KEPT, logged
 from popinjay.store.run import Run
@@ -112,8 +113,7 @@ def test_logs_are_forgotten_and_never_published(ada: Path, tiny_gpt2: Path, tmp_
     publish(run, str(tmp_path / "published"), PublishOptions())
     assert logs(run)
     assert not [path for path in (tmp_path / "published").rglob("*") if "log" in path.name]
-    from popinjay.options import PublishOptions
-from popinjay.post import read_posts
+    from popinjay.post import read_posts
 
     forget(run, [next(iter(read_posts(run.file("clean.jsonl")))).id])
     assert not (run.path / "logs").exists()
