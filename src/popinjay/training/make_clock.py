@@ -63,7 +63,7 @@ class MakeClock:
         trace: TracebackType | None,
     ) -> None:
         self._leave_phase(done=error is None)
-        keep_rates(self._estimate.rates_key, self._rates)
+        keep_rates(self._estimate.rates_key, {**self._rates})
 
     def __call__(self, event: Event) -> None:
         """Pass an event on."""
