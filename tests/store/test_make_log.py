@@ -13,7 +13,8 @@ from popinjay.cli.main import main
 from popinjay.errors import PersonaError, TrainingError
 from popinjay.events import Event, EventKind, ignore
 from popinjay.forgetting.forget import forget
-from popinjay.publishing.publish import PublishOptions, publish
+from popinjay.options import PublishOptions
+from popinjay.publishing.publish import publish
 from popinjay.store.make_log import KEPT, logged
 from popinjay.store.run import Run
 
