@@ -63,7 +63,7 @@ class MakeClock:
         trace: TracebackType | None,
     ) -> None:
         self._leave_phase(done=error is None)
-        rates = {str(phase): rate for phase, rate in self._rates.items()}
+        rates = {phase.value: rate for phase, rate in self._rates.items()}
         keep_rates(self._estimate.rates_key, rates)
 
     def __call__(self, event: Event) -> None:
