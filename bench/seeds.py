@@ -27,7 +27,7 @@ from typing import Any
 
 import popinjay
 from popinjay.events import Event, EventKind
-from popinjay.picture.composition import colour_of
+from popinjay.picture.avatar import colour_of
 from popinjay.picture.typeset import skia
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
@@ -160,7 +160,7 @@ def portrait(handle: str) -> bytes:
     sk = skia()
     rng = random.Random(handle)
     side = 400
-    colours = [colour_of(handle + str(layer)) for layer in range(3)]
+    colours = [0xFF000000 | colour_of(handle + str(layer)) for layer in range(3)]
     surface = sk.Surface(side, side)
     with surface as canvas:
         sky = sk.GradientShader.MakeLinear([(0, 0), (0, 300)], [colours[0], 0xFFF7E3C4])
@@ -222,7 +222,8 @@ def promises(seed: Seed) -> list[Promise]:
         Promise(
             "avatars side by side",
             rf"(?s)(?:background-image: url.*?){{{each}}}",
-            rf"(?:<img src=\"https://pbs\.twimg\.com/[^>]+>\n){{{each}}}",
+            rf"(?:<img src=\"images/avatar-[^>]+>\n){{{each}}}",
+            "files beside the card: no server is asked when it is read",
         ),
         Promise(
             "AI Bot or AI CYBORG",
@@ -236,23 +237,23 @@ def promises(seed: Seed) -> list[Promise]:
             " · ".join(f"@{handle}" for handle in handles),
             "each author's own, not one made from all",
         ),
-        Promise("made with", r"I was made with", r"^It was made with popinjay"),
+        Promise("made with", r"I was made with", r"^It was made with \[?Popinjay"),
         Promise(
             "make your own: the demo",
             r"the demo\]\(https://colab",
             r"^popinjay make your-archive\.zip",
-            "one command, on the user's machine",
+            "how to install it, and one command on the user's machine",
         ),
         Promise(
             "the pipeline's picture",
             r"!\[pipeline\]\(https",
-            r"^```mermaid\nflowchart",
-            "a diagram in the card itself, of the stages that were run",
+            r"^!\[.*\]\(images/pipeline\.png\)",
+            "a file beside the card, of the stages that were run",
         ),
         Promise(
             "a report on how it was developed",
             r"\[W&B report\]",
-            r"^\| Optimiser \|",
+            r"^\| Optimizer \|",
             "this run's own numbers",
         ),
         Promise(
@@ -277,7 +278,7 @@ def promises(seed: Seed) -> list[Promise]:
         Promise(
             "base model",
             r"pre-trained \[GPT-2\]",
-            r"based on popinjay's built-in base model",
+            r"based on Popinjay's built-in base model",
             "the base that was used here; with GPT-2, its link",
         ),
         Promise(
@@ -323,7 +324,10 @@ def promises(seed: Seed) -> list[Promise]:
             "images from a third party's server, which would learn who reads the card",
         ),
         Promise(
-            "the project's address", r"visit the project repository", "", "popinjay has none yet"
+            "the project's address",
+            r"visit the project repository",
+            "",
+            "a link at the top and the end, once whoever hosts the project has set its address",
         ),
     ]
 
@@ -337,14 +341,15 @@ MORE = {  # what the originals lack
     "further drops, posts used": r"^\| Posts used \|",
     "how short posts are counted": r"^Downloaded − reposts − short posts = posts kept",
     "personal data masked": r"^neither link.* was masked",
-    "posts held out": r"were held out and never seen",
+    "posts held out": r"were held out",
     "hashes of files and model": r"^\| File \| SHA-256 \|",
     "time, device, seed, versions": r"^\| Software \|",
     "the same from a shell": r"^popinjay say ",
     "evaluation": r"^\| Bits per byte on .* held-out posts",
-    "copying, beside the authors' own": r"^\| Exact copies of training posts",
+    "copying, beside the authors' own": r"^\| Copies a whole post",
+    "ten posts, unselected": r"^## Ten posts, unselected",
     "whose words": r"the posts of a public figure, without their involvement",
-    "how to have it removed": r"^Are you .*, or do you know your words in it",
+    "how to have it removed": r"^Are you .*, or do you recognize your own words",
 }
 
 

@@ -52,7 +52,7 @@ def _addresses() -> dict[str, str]:
         fields = metadata("popinjay")
     except PackageNotFoundError:  # run from a folder of source files
         return {}
-    old_form = {"homepage": checked(fields.get("Home-page") or "")}
+    old_form = {"homepage": checked((fields.get_all("Home-page") or [""])[0])}
     return old_form | labelled(fields.get_all("Project-URL") or ())
 
 

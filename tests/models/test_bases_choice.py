@@ -16,12 +16,12 @@ from package_index import Index, serving
 from popinjay.cli.main import main
 from popinjay.errors import BaseModelError
 from popinjay.events import Event
+from popinjay.model_card.facts import gather
 from popinjay.models import bases
 from popinjay.models.bases import Consent
 from popinjay.models.bases.base import Ask
 from popinjay.models.bases.terms import GEMMA
 from popinjay.options import CardOptions
-from popinjay.stages.card import gather
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "samples": 10, "batch_tokens": 256}
 TERMS = "The whole terms."
@@ -188,7 +188,7 @@ def test_a_persona_records_what_its_base_was_converted_from(table: Index, ada: P
     assert record == bases.record(bases.row("smollm2"))
     bases.remove(bases.row("smollm2"))
     assert gather(persona.run, CardOptions()).base == record
-    assert "from a quantised file: Q8&#95;0" in (persona.path / "README.md").read_text()
+    assert "from a quantized file: Q8_0" in (persona.path / "README.md").read_text()
 
 
 def test_the_command_line_gets_lists_and_removes(

@@ -37,6 +37,7 @@ MAY_PRINT = (
     "cli.command_look",
     "cli.command_serve",
     "cli.commands",
+    "cli.show_picture",
     "cli.show_posts",
     "cli.terminal",
     "standard_streams",

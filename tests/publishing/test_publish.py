@@ -24,8 +24,9 @@ from hub_standin import Fault, HubStandIn
 from popinjay.cli.main import main
 from popinjay.errors import PublishError, StorageError
 from popinjay.events import Event, EventKind
+from popinjay.model_card.facts import gather
 from popinjay.models import bases
-from popinjay.options import PublishOptions
+from popinjay.options import CardOptions, PublishOptions
 from popinjay.pipeline import measure
 from popinjay.publishing import publish as publishing
 from popinjay.publishing.hub import Hub, writable
@@ -46,6 +47,7 @@ MODEL = {
     "tokenizer.json",
     "tokenizer_config.json",
 }
+CARD = {"README.md", "images/avatar-ada_l.png", "images/pipeline.png"}
 DATA = {"data/train.jsonl", "data/validation.jsonl", "data/held_out.jsonl"}
 
 
@@ -141,15 +143,19 @@ def test_the_code_on_the_card_runs(run: Run, hub: HubStandIn, own_home: Path) ->
 
 def test_only_model_and_card_are_published(run: Run, hub: HubStandIn) -> None:
     result = send(run)
-    assert {file.name for file in result.files} == MODEL | {"README.md"}
-    assert set(hub.files(REPO)) == MODEL | {"README.md", ".gitattributes"}
+    assert {file.name for file in result.files} == MODEL | CARD
+    assert set(hub.files(REPO)) == MODEL | {*CARD, ".gitattributes"}
     assert (
         hub.files(REPO)["model.safetensors"]
         == (run.file("model") / "model.safetensors").read_bytes()
     )
     sent = b"\n".join([*hub.bodies, *hub.files(REPO).values(), *hub.objects.values()])
+    shown = set(gather(run, CardOptions()).excerpt.posts)  # on the card, as they may be public
+    assert shown
     for name in ("posts.jsonl", "dropped.jsonl", "train.jsonl", "held_out.jsonl", "samples.jsonl"):
         for line in run.file(name).read_text(encoding="utf-8").splitlines():
+            if " ".join(json.loads(line)["text"].split()) in shown:
+                continue
             assert json.loads(line)["text"].encode() not in sent
 
 
@@ -168,10 +174,10 @@ def test_terms_and_notices_are_published_with_the_model(
 ) -> None:
     beside = {"GEMMA_TERMS.html", "NOTICE.md", "LICENSE"}
     beside_the_model(run, *beside)
-    assert {file.name for file in send(run).files} == MODEL | beside | {"README.md"}
+    assert {file.name for file in send(run).files} == MODEL | beside | CARD
     assert hub.files(REPO)["NOTICE.md"] == b"terms"
     send(run, str(tmp_path / "bird"))
-    assert names(tmp_path / "bird") == MODEL | beside | {"README.md"}
+    assert names(tmp_path / "bird") == MODEL | beside | CARD
     assert not send(run).changed
     assert beside <= set(hub.files(REPO))
 
@@ -180,7 +186,7 @@ def test_a_model_made_from_gemma_is_not_published_without_its_terms(
     run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     gemma = bases.Base("gem", "google/gemma-3-270m", "multilingual", license="gemma")
-    monkeypatch.setattr("popinjay.stages.card.bases.row", lambda name: gemma)
+    monkeypatch.setattr("popinjay.model_card.facts.bases.row", lambda name: gemma)
     before = len(hub.log)
     beside_the_model(run, "GEMMA_TERMS.html")
     for to in (TO, str(tmp_path / "bird")):
@@ -193,7 +199,7 @@ def test_a_model_made_from_gemma_is_not_published_without_its_terms(
 
 
 def test_posts_are_published_on_request_only_and_cleaned(run: Run, hub: HubStandIn) -> None:
-    assert {file.name for file in send(run, with_posts=True).files} == MODEL | DATA | {"README.md"}
+    assert {file.name for file in send(run, with_posts=True).files} == MODEL | DATA | CARD
     assert hub.files(REPO)["data/train.jsonl"] == run.file("train.jsonl").read_bytes()
     assert not {"posts.jsonl", "data/posts.jsonl"} & set(hub.files(REPO))
     assert send(run).version == "v2"  # and without them the next version has none
@@ -369,7 +375,8 @@ def test_a_dead_connection_is_reported_and_finished_uploads_are_kept(
     )
     assert set(hub.files(REPO)) == {".gitattributes"}
     assert send(run).version == "v1"
-    assert len([path for method, path in hub.log if method == "PUT"]) == 1
+    puts = [path for method, path in hub.log if method == "PUT"]
+    assert len(puts) == len(set(puts)) == 2  # the weights and the picture of the pipeline
 
 
 def test_a_killed_upload_is_resumed(run: Run, hub: HubStandIn) -> None:
@@ -402,7 +409,7 @@ def test_a_concurrent_commit_is_kept(run: Run, hub: HubStandIn) -> None:
     hub.faults.append(Fault("POST", "/commit/", "not", meanwhile=other))
     change(run)
     assert send(run).version == "v2"
-    assert set(hub.files(REPO)) == MODEL | {"README.md", ".gitattributes", "notes.txt"}
+    assert set(hub.files(REPO)) == MODEL | {*CARD, ".gitattributes", "notes.txt"}
 
 
 def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
@@ -415,7 +422,7 @@ def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
 
 def test_the_picture_is_published_and_named_as_thumbnail(run: Run, hub: HubStandIn) -> None:
     run.file("card.png").write_bytes(b"\x89PNG\r\n\x1a\n picture")
-    entry = replace(run.record.stages["card"], source="card.png")
+    entry = replace(run.record.stages["card"], source=run.picture_shown())
     run.save(run.record.updated(stages={**run.record.stages, "card": entry}))
     send(run)
     assert hub.files(REPO)["card.png"] == run.file("card.png").read_bytes()
@@ -424,7 +431,10 @@ def test_the_picture_is_published_and_named_as_thumbnail(run: Run, hub: HubStand
     assert front["thumbnail"] == f"https://huggingface.co/{REPO}/resolve/main/card.png"
     assert front["tags"][0] == "popinjay"
     assert f'pipeline("text-generation", model="{REPO}")' in card
-    assert f"]({front['thumbnail']})" in card
+    assert "](card.png)" in card
+    for image in ("avatar-ada_l.png", "pipeline.png"):
+        assert f"images/{image}" in card
+        assert hub.files(REPO)[f"images/{image}"] == run.file(f"images/{image}").read_bytes()
 
 
 def test_what_is_not_finished_is_not_published(run: Run, hub: HubStandIn) -> None:
@@ -489,7 +499,7 @@ def names(folder: Path) -> set[str]:
 
 def test_a_folder_gets_the_same_files(run: Run, tmp_path: Path) -> None:
     assert send(run, str(tmp_path / "bird")).changed
-    assert names(tmp_path / "bird") == MODEL | {"README.md"}
+    assert names(tmp_path / "bird") == MODEL | CARD
     assert (
         'pipeline("text-generation", model="bird")' in (tmp_path / "bird" / "README.md").read_text()
     )
@@ -498,9 +508,9 @@ def test_a_folder_gets_the_same_files(run: Run, tmp_path: Path) -> None:
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "bird").iterdir()} == before
     change(run)
     assert send(run, str(tmp_path / "bird"), with_posts=True).changed
-    assert names(tmp_path / "bird") == MODEL | DATA | {"README.md"}
+    assert names(tmp_path / "bird") == MODEL | DATA | CARD
     assert send(run, str(tmp_path / "bird")).changed
-    assert names(tmp_path / "bird") == MODEL | {"README.md"}
+    assert names(tmp_path / "bird") == MODEL | CARD
     assert [path.name for path in tmp_path.iterdir()] == ["bird"]
 
 
@@ -516,7 +526,7 @@ def test_a_foreign_folder_is_left_alone(run: Run, tmp_path: Path) -> None:
     change(run)
     with pytest.raises(PublishError, match=r"did not put there: 'notes.txt'"):
         send(run, str(folder))
-    assert names(folder) == MODEL | {"README.md", "notes.txt"}
+    assert names(folder) == MODEL | {*CARD, "notes.txt"}
     for to, message in (
         (tmp_path / "no" / "where", "no folder"),
         (run.path / "model", "inside"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,22 @@ def test_pictures_have_their_type_and_are_cached(client: Client) -> None:
         )
     for handle in ("evil", "nobody", "..", "../authors", "ada_l.png"):
         assert client.ask("GET", f"/api/personas/ada/avatar/{quote(handle, safe='')}").status == 404
+
+
+def test_an_author_without_a_picture_has_an_initial(client: Client, home: Path) -> None:
+    file = home / "ada" / "avatars" / "ada_l.png"
+    picture = file.read_bytes()
+    file.unlink()
+    try:
+        answer = client.ask("GET", "/api/personas/ada/avatar/ada_l")
+        tag = {"If-None-Match": answer.headers["etag"]}
+        again = client.ask("GET", "/api/personas/ada/avatar/ada_l", headers=tag)
+    finally:
+        file.write_bytes(picture)
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert [one.tag.rpartition("}")[2] for one in ET.fromstring(answer.body)] == ["rect", "text"]
+    assert again.status == 304
 
 
 OUT = [

@@ -101,8 +101,9 @@ def _compared(report: Report) -> list[tuple[str, list[str]]]:
         for label in metric.labels:
             if label.on_card:
                 found = [measure.get(source, label.key) for source in COMPARED]
-                cells = [shown(one, label.format) if one else "" for one in found]
-                rows.append((f"{label.title}: {label.remark}", cells))
+                if any(found):  # what could not be measured has no row
+                    cells = [shown(one, label.format) if one else "" for one in found]
+                    rows.append((f"{label.title}: {label.remark}", cells))
     return rows
 
 

@@ -26,6 +26,7 @@ PALETTE = (
     0x8A4E9C,
     0xA6486F,
 )
+_NOT_IN_XML = ("Cc", "Cs", "Cn")  # control characters, surrogates and what is no character
 DISTANCES = (3, 2, 1)  # between the colours of one persona's authors: the largest that is possible
 
 
@@ -38,8 +39,8 @@ def colours_of(handles: Sequence[str]) -> dict[str, int]:
     """Return the colours (0xRRGGBB) of the authors of one persona, which differ clearly.
 
     The first author has their own colour. Each further one has their own too if it is at least
-    three places of the palette from the others, otherwise the next that is; from the fourth author
-    on two places or one must do, and with more than ten authors colours repeat.
+    three places of the palette from the others, otherwise the next that is; from the third author
+    on two places or one may have to do, and with more than ten authors colours repeat.
     """
     places: dict[str, int] = {}
     for handle in dict.fromkeys(handles):
@@ -87,7 +88,8 @@ def initial(name: str, handle: str, can_draw: Callable[[str], bool] = lambda _: 
 
 def initial_svg(name: str, handle: str, colour: int) -> str:
     """Return the avatar as SVG: a square, which its viewer makes round."""
-    letter = escape("".join(one for one in initial(name, handle) if one >= " "))
+    allowed = (one for one in initial(name, handle) if unicodedata.category(one) not in _NOT_IN_XML)
+    letter = escape("".join(allowed))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">'
         f'<rect width="96" height="96" fill="#{colour:06x}"/>'

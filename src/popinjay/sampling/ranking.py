@@ -3,7 +3,7 @@
 A post's score is the sum of:
 
 - whole words: 2, less 1 for each word that does not exist, down to -2
-- an end of its own: 1 if the model ended it, and its last character is no letter, digit or comma
+- an end of its own: 1 if the model ended it, with a mark of punctuation, an emoji or a hashtag
 - the author's habits: 0.5 each for a hashtag and for an emoji, if at least a tenth of the author's
   posts have one; 0.5 for a length that four fifths of their posts lie within
 - something to say: up to 1.5 for six or more different words beyond the author's 100 most frequent
@@ -85,7 +85,10 @@ def score(post: Candidate, habits: Habits, made_up: Callable[[str], int]) -> flo
     found = words(post.text)
     distinct = set(found)
     whole_words = 2 - min(4, made_up(post.text))
-    own_end = post.finished and not (post.text[-1:].isalnum() or post.text[-1:] in ",;:-–—")
+    last_word = post.text.split()[-1] if post.text.split() else ""
+    is_hashtag = last_word.startswith(("#", "＃"))
+    is_open = last_word[-1:] in ",;:-–—" or (last_word[-1:].isalnum() and not is_hashtag)
+    own_end = post.finished and not is_open
     usual = [
         habits.has_hashtags and hashtags(post.text) > 0,
         habits.has_emoji and count_emoji(post.text) > 0,

@@ -93,10 +93,11 @@ const table = (lines) => {
 
 const INLINE = new RegExp(
   [
-    /\*\*(?<bold>[^*]+)\*\*/u,
+    /\\(?<escaped>[!-/:-@[-`{-~])/u,
+    /\*\*(?<bold>(?:\\.|[^*\\])+)\*\*/u,
     /`(?<code>[^`]+)`/u,
-    /\[(?<words>[^\]]+)\]\((?<link>[^)\s]+)\)/u,
-    /(?<!\w)\*(?<emphasis>[^*]+)\*/u,
+    /\[(?<words>(?:\\.|[^\]\\])+)\]\((?<link>[^)\s]+)\)/u,
+    /(?<!\w)\*(?<emphasis>(?:\\.|[^*\\])+)\*/u,
   ]
     .map((pattern) => pattern.source)
     .join("|"),
@@ -109,8 +110,9 @@ const inline = (text) => {
   for (const match of text.matchAll(INLINE)) {
     found.push(plain(text.slice(position, match.index)));
     position = match.index + match[0].length;
-    const { bold, code, words, link, emphasis } = match.groups;
-    if (bold) found.push(el("strong", {}, plain(bold)));
+    const { escaped, bold, code, words, link, emphasis } = match.groups;
+    if (escaped) found.push(escaped);
+    else if (bold) found.push(el("strong", {}, plain(bold)));
     else if (code) found.push(el("code", {}, plain(code)));
     else if (emphasis) found.push(el("em", {}, plain(emphasis)));
     else if (/^https:\/\//u.test(link))
@@ -125,7 +127,7 @@ const inline = (text) => {
 /** Resolve escapes and entities, which cards use so that names are not read as markup. */
 const plain = (text) =>
   text
-    .replace(/\\([\\`*_{}[\]()#+\-.!|<>~])/gu, "$1")
+    .replace(/\\([!-/:-@[-`{-~])/gu, "$1")
     .replace(/&(#?\w+);/gu, (whole, name) => ENTITIES[name] ?? number(name) ?? whole);
 
 const number = (name) => {

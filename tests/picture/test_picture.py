@@ -23,24 +23,28 @@ from hypothesis import strategies as st
 import popinjay
 from archives import archive_files, js, posts, spoil, write_zip
 from popinjay.cli.main import main
-from popinjay.errors import PictureError
+from popinjay.errors import OptionError, PictureError
 from popinjay.options import PictureOptions
-from popinjay.picture import composition, typeset
-from popinjay.picture.composition import (
+from popinjay.picture import body, layout, typeset
+from popinjay.picture.avatar import colour_of, colours_of
+from popinjay.picture.composition import compose
+from popinjay.picture.content import Person, Words, locale_of
+from popinjay.picture.layout import (
+    AVATAR,
     BODY_BOTTOM,
     BODY_TOP,
     FOOT_LINE,
+    HEAD_TOP,
     HEIGHT,
     MARGIN,
     PAPER,
     WIDTH,
-    Person,
-    Words,
-    colour_of,
-    compose,
 )
+from popinjay.picture.metadata import labelled
+from popinjay.picture.portrait import avatar_png
 from popinjay.picture.typeset import Style, Typesetter, graphemes, is_right_to_left, typesetter
-from popinjay.stages.picture import labelled
+from popinjay.stages.picture import choose, ranking
+from popinjay.store.run import Run
 
 skia = pytest.importorskip("skia", reason="needs the extra 'picture'", exc_type=ImportError)
 
@@ -241,7 +245,7 @@ def test_han_characters_follow_the_language() -> None:
         shapes.append(ink(colours(surface.makeImageSnapshot())))
     if alike(*shapes) and not alike(drawn("東"), drawn("东")):
         pytest.skip("the fonts here have one form for both")
-    assert composition.locale_of("骨の地図", "en") == "ja"
+    assert locale_of("骨の地図", "en") == "ja"
 
 
 # the whole picture
@@ -260,33 +264,36 @@ def stays_inside(png: bytes) -> None:
     used = body_of(image)
     assert not used[:, : MARGIN - SLACK - 5].any()  # an avatar has a ring
     assert not used[:, WIDTH - MARGIN + SLACK :].any()
-    assert not used[: 60 - 2 * SLACK].any()
+    assert not used[: HEAD_TOP - 2 * SLACK].any()
     assert not used[BODY_BOTTOM + SLACK : FOOT_LINE - 4].any()
-    assert not used[FOOT_LINE + 60 :].any()
+    assert not used[FOOT_LINE + 68 :].any()
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        Words([ADA], "My dream is", "bread."),
-        Words([ADA], "My dream is", "the oven sings near the gull while 37 people wait; " * 12),
-        Words([ADA], "My dream is", "Supercalifragilistic" * 25),
-        Words([ADA], "W" * 100, "no blank in what was asked"),
+        Words([ADA], "My dream is", ["bread."]),
+        Words([ADA], "My dream is", ["the oven sings near the gull while 37 people wait; " * 12]),
+        Words([ADA], "My dream is", ["Supercalifragilistic" * 25]),
+        Words([ADA], "W" * 100, ["no blank in what was asked"]),
         Words(
             [Person("x" * 60, "The Extraordinarily Long-Winded Lady Augusta Ada King " * 9)],
             "",
-            "a shorter name",
+            ["a shorter name"],
         ),
         Words(
             [Person(f"a{n}", f"Somebody with the number {n}") for n in range(9)],
             "I",
-            "am nine people",
+            ["am nine people"],
         ),
         Words(
             [Person("zal", "Z" + "\u0335\u0301\u0323" * 50 + "algo")],
             "Z" + "\u0301" * 50,
-            "Z" + "\u0301\u0323" * 200 + "algo",
+            ["Z" + "\u0301\u0323" * 200 + "algo"],
         ),
+        Words([ADA], "My dream is", ["bread.", "the sea, and nothing else", "W" * 40]),
+        Words([ADA], "", ["the oven sings near the gull; " * 4] * 4),
+        Words([ADA, Person("bob", "Bob")], "حلمي", ["أن أكتب روايات", "to write", "कहानी", "🍞"]),
     ],
 )
 def test_everything_stays_in_its_place(words: Words) -> None:
@@ -298,10 +305,12 @@ def test_everything_stays_in_its_place(words: Words) -> None:
     name=st.text(max_size=80),
     other=st.text(max_size=20),
     prompt=st.text(max_size=60),
-    text=st.text(min_size=1, max_size=300),
+    rows=st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=4),
 )
-def test_any_text_is_drawn_inside_or_refused(name: str, other: str, prompt: str, text: str) -> None:
-    words = Words([Person("ada_l", name), Person("bob", other)], prompt, text)
+def test_any_text_is_drawn_inside_or_refused(
+    name: str, other: str, prompt: str, rows: list[str]
+) -> None:
+    words = Words([Person("ada_l", name), Person("bob", other)], prompt, rows)
     try:
         png, _ = compose(words)
     except PictureError:
@@ -311,9 +320,9 @@ def test_any_text_is_drawn_inside_or_refused(name: str, other: str, prompt: str,
         assert dict(texts(labelled(png, words)))["Software"].startswith("Popinjay ")
 
 
-def test_shorter_texts_are_larger() -> None:
+def test_shorter_rowsare_larger() -> None:
     def tallest(text: str) -> int:
-        used = body_of(pixels(compose(Words([ADA], "", text))[0]))[BODY_TOP:BODY_BOTTOM]
+        used = body_of(pixels(compose(Words([ADA], "", [text]))[0]))[BODY_TOP:BODY_BOTTOM]
         lines = "".join("x" if row.any() else " " for row in used).split()
         return max(len(line) for line in lines)
 
@@ -326,7 +335,7 @@ def test_two_lines_of_names_leave_no_single_word() -> None:
         Person("karlousm", "Karlous"),
         Person("barackobama", "Barack Obama"),
     ]
-    image = pixels(compose(Words(people, "", "text"))[0])[composition.HEAD_TOP : BODY_TOP - 8]
+    image = pixels(compose(Words(people, "", ["text"]))[0])[HEAD_TOP : BODY_TOP - 8]
     right = np.where((image < 90).all(axis=2))[
         1
     ].max()  # of the names: handles are grey, avatars have colours
@@ -337,23 +346,23 @@ def test_two_lines_of_names_leave_no_single_word() -> None:
     ("prompt", "text", "part"),
     [("a", "words " * 400, "prediction"), ("word " * 100, "b", "prompt")],
 )
-def test_too_long_texts_are_refused_with_their_length(prompt: str, text: str, part: str) -> None:
+def test_too_long_rowsare_refused_with_their_length(prompt: str, text: str, part: str) -> None:
     with pytest.raises(
         PictureError, match=rf"The {part} is too long for the picture: [\d,]+ characters"
     ):
-        compose(Words([ADA], prompt, text))
+        compose(Words([ADA], prompt, [text]))
 
 
 def test_an_empty_prediction_is_refused() -> None:
     with pytest.raises(PictureError, match="nothing in this prediction"):
-        compose(Words([ADA], "My dream is", " \u202e "))
+        compose(Words([ADA], "My dream is", [" \u202e "]))
 
 
 @needs("Hebrew")
 def test_direction_marks_in_a_name_do_not_affect_others() -> None:
-    plain = compose(Words([ADA, Person("bob", "Bob")], "", "text"))[0]
+    plain = compose(Words([ADA, Person("bob", "Bob")], "", ["text"]))[0]
     turned = compose(
-        Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", "text")
+        Words([Person("ada_l", "\u202eAda L.\u2069\u202c"), Person("bob", "Bob")], "", ["text"])
     )[0]
     assert plain == turned
 
@@ -361,8 +370,9 @@ def test_direction_marks_in_a_name_do_not_affect_others() -> None:
 def test_the_same_words_give_the_same_bytes_in_another_process_too() -> None:
     code = (
         "import hashlib\nfrom popinjay.picture.composition import *\n"
-        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', 'été "
-        "東京 😀 !'))[0]).hexdigest())"
+        "from popinjay.picture.content import *\n"
+        "print(hashlib.sha256(compose(Words([Person('ada_l', 'Ada L.')], 'My dream is', ['été "
+        "東京 😀 !']))[0]).hexdigest())"
     )
     if not can_draw("Japanese", "emoji"):
         code = code.replace("東京 😀", "tea")
@@ -388,20 +398,78 @@ def picture_file(colour: int, side: int = 64, kind: Any = None) -> bytes:
 
 
 def avatar_colour(avatar: bytes | None) -> tuple[int, ...]:
-    image = pixels(compose(Words([Person("ada_l", "Ada", avatar)], "", "text"))[0])
-    return tuple(image[composition.HEAD_TOP + 20, MARGIN + composition.AVATAR // 2])
+    image = pixels(compose(Words([Person("ada_l", "Ada", avatar)], "", ["text"]))[0])
+    return tuple(image[HEAD_TOP + 20, MARGIN + AVATAR // 2])
 
 
 def test_an_avatar_is_round() -> None:
     assert avatar_colour(picture_file(0xFF2040E0)) == pytest.approx((0x20, 0x40, 0xE0), abs=6)
     image = pixels(
-        compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", "text"))[0]
+        compose(Words([Person("ada_l", "Ada", picture_file(0xFF2040E0))], "", ["text"]))[0]
     )
-    assert tuple(image[composition.HEAD_TOP + 3, MARGIN + 3]) == (
+    assert tuple(image[HEAD_TOP + 3, MARGIN + 3]) == (
         (PAPER >> 16) & 255,
         (PAPER >> 8) & 255,
         PAPER & 255,
     )
+
+
+def test_avatars_of_a_cyborg_are_side_by_side_in_different_colours() -> None:
+    people = [Person(handle, handle) for handle in ("nellmarrow", "brix_deck9", "ada_l")]
+    image = pixels(compose(Words(people, "", ["text"]))[0])
+    for place, colour in enumerate(colours_of([one.handle for one in people]).values()):
+        left = MARGIN + place * (AVATAR + layout.AVATAR_GAP)
+        for x in (left + 6, left + AVATAR - 6):  # both edges are seen
+            shown = tuple(image[HEAD_TOP + AVATAR // 2, x])
+            assert shown == ((colour >> 16) & 255, (colour >> 8) & 255, colour & 255)
+
+
+def test_an_avatar_alone_is_a_circle_on_nothing() -> None:
+    for avatar in (None, picture_file(0xFF2040E0)):
+        png = avatar_png(Person("ada_l", "Ada", avatar), 0x2040E0, 80)
+        image = skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(png)).toarray(
+            colorType=skia.kRGBA_8888_ColorType
+        )
+        assert image.shape == (80, 80, 4)
+        assert image[2, 2, 3] == 0
+        assert tuple(image[10, 40]) == pytest.approx((0x20, 0x40, 0xE0, 255), abs=6)
+
+
+# where to make one
+
+
+def test_the_address_is_shown_if_there_is_one_with_room() -> None:
+    words = Words([ADA], "", ["text"])
+    none, short, long = (
+        pixels(compose(words, home)[0]) for home in ("", "code.test.org/popinjay", "x" * 90)
+    )
+    assert (none == long).all()
+    changed = np.where((none != short).any(axis=2))
+    assert changed[0].min() > FOOT_LINE
+    assert changed[1].min() > WIDTH / 2
+
+
+def test_the_parrot_is_in_the_corner() -> None:
+    image = pixels(compose(Words([ADA], "", ["text"]))[0])[FOOT_LINE + 4 :]
+    blue = np.abs(image - np.array([0x0B, 0x72, 0x85])).max(axis=2) < 20
+    assert blue.sum() > 100
+
+
+# several predictions
+
+
+def test_several_predictions_have_one_size_and_a_bar_each() -> None:
+    rows = ["bread.", "a small house by the sea with a very large kitchen in it.", "tea"]
+    image = pixels(compose(Words([ADA], "My dream is", rows))[0])[BODY_TOP:BODY_BOTTOM]
+    colour = colour_of("ada_l")
+    accent = np.array([(colour >> 16) & 255, (colour >> 8) & 255, colour & 255])
+    bars = (np.abs(image[:, MARGIN + 2] - accent).max(axis=1) < 30).astype(int)
+    assert (np.diff(bars) == 1).sum() == 3
+
+
+def test_too_many_long_predictions_are_refused_together() -> None:
+    with pytest.raises(PictureError, match=r"The 4 predictions are too long .*: 1,196 characters"):
+        compose(Words([ADA], "", ["words " * 50] * 4))
 
 
 def bomb() -> bytes:
@@ -511,8 +579,8 @@ def texts(png: bytes) -> Iterator[tuple[str, str]]:
 
 
 def test_the_file_is_labelled_as_generated() -> None:
-    words = Words([Person("ada_l", 'Ada <b> & "co"\x01\ufffe')], "My dream is", "1 < 2 & 東京")
-    said = dict(texts(labelled(compose(Words([ADA], "", "text"))[0], words)))
+    words = Words([Person("ada_l", 'Ada <b> & "co"\x01\ufffe')], "My dream is", ["1 < 2 & 東京"])
+    said = dict(texts(labelled(compose(Words([ADA], "", ["text"]))[0], words)))
     assert said["Software"] == f"Popinjay {popinjay.__version__}"
     assert "Machine-written: “My dream is → 1 < 2 & 東京”" in said["Description"]
     assert "@ada_l" in said["Description"]
@@ -540,7 +608,8 @@ def with_fonts(folder: Path, code: str, *fonts: Path) -> subprocess.CompletedPro
         f'"fonts.dtd"><fontconfig><dir>{folder}</dir></fontconfig>'
     )
     code = (
-        "from popinjay.picture.composition import *\nfrom popinjay.errors import PictureError\n"
+        "from popinjay.picture.composition import *\nfrom popinjay.picture.content import *\n"
+        "from popinjay.errors import PictureError\n"
         f"try:\n    {code}\nexcept PictureError as error:\n    print(error.message, '|', "
         "error.hint)"
     )
@@ -589,7 +658,7 @@ def test_letters_without_a_font_are_refused_with_what_to_install(
     tmp_path: Path, prompt: str, text: str, said: str
 ) -> None:
     done = with_fonts(
-        tmp_path, f"compose(Words([Person('a', 'A')], {prompt!r}, {text!r}))", latin_font()
+        tmp_path, f"compose(Words([Person('a', 'A')], {prompt!r}, [{text!r}]))", latin_font()
     )
     assert re.search(said, done.stdout)
 
@@ -597,7 +666,7 @@ def test_letters_without_a_font_are_refused_with_what_to_install(
 @only_fontconfig
 def test_ornaments_and_names_without_a_font_are_left_out_with_a_warning(tmp_path: Path) -> None:
     same = (
-        "png, warnings = compose(Words([Person('a', {!r})], '', {!r})); print(warnings); "
+        "png, warnings = compose(Words([Person('a', {!r})], '', [{!r}])); print(warnings); "
         "import hashlib; print(hashlib.sha256(png).hexdigest())"
     )
     with_ = with_fonts(
@@ -618,7 +687,7 @@ def test_ornaments_and_names_without_a_font_are_left_out_with_a_warning(tmp_path
 
 @only_fontconfig
 def test_a_machine_without_fonts_is_reported(tmp_path: Path) -> None:
-    assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', 'b'))").stdout.startswith(
+    assert with_fonts(tmp_path, "compose(Words([Person('a', 'A')], '', ['b']))").stdout.startswith(
         "There is no font on this machine to draw with."
     )
 
@@ -643,35 +712,66 @@ def description(persona: popinjay.Persona) -> str:
     return dict(texts((persona.path / "card.png").read_bytes()))["Description"]
 
 
-def test_make_draws_the_first_prediction_and_keeps_it(
+def shown_in(persona: popinjay.Persona) -> list[int]:
+    """Return the numbers of the predictions that the picture shows, in order."""
+    found = persona.predictions()
+    places = {description(persona).find(f"“{one}”"): place for place, one in enumerate(found, 1)}
+    return [place for at, place in sorted(places.items()) if at >= 0]
+
+
+def test_make_draws_the_best_predictions_and_keeps_the_users_choice(
     made: popinjay.Persona, ada: Path, plain_base: Path
 ) -> None:
-    first = made.predictions()[0]
-    assert f"“{first}”" in description(made)
-    assert first.prompt == "My dream is"
+    found = made.predictions()
+    best = choose(made.run, found, PictureOptions())
+    assert 1 <= len(best) <= 4
+    assert sorted(shown_in(made)) == sorted(best)
+    assert ranking(made.run, found)[0] in range(1, 11)
+    assert found[0].prompt == "My dream is"
     before = (made.path / "card.png").read_bytes()
-    main(["card", made.name, "--pick", "3"])
+    main(["card", made.name, "--pick", "3,5"])
     chosen = (made.path / "card.png").read_bytes()
-    assert f"“{made.predictions()[2]}”" in description(made)
+    assert shown_in(made) == [3, 5]
     popinjay.make(ada, base=str(plain_base), epochs=0.1, samples=10)
     assert (made.path / "card.png").read_bytes() == chosen != before
     popinjay.make(ada, base=str(plain_base), epochs=0.1, samples=11)  # what it says changed
     assert (made.path / "card.png").read_bytes() == before
 
 
+def test_the_card_describes_the_picture_that_is_there(made: popinjay.Persona) -> None:
+    for pick in ("2", "4,6"):
+        assert main(["card", made.name, "--pick", pick]) == 0
+        card = (made.path / "README.md").read_text(encoding="utf-8")
+        (alt,) = re.findall(r"^!\[(A picture of .*)\]\(card\.png\)$", card, re.MULTILINE)
+        assert alt.count(" / ") == pick.count(",")
+        assert {state.value for state in Run(made.path).states().values()} == {"fresh"}
+
+
 def test_the_command_prints_ten_and_draws_the_picked_one(
     made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["card", made.name, "--prompt", "the lamp", "--pick", "10"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out
+    lines = out.splitlines()
     numbered = [line for line in lines if re.match(r"[→ ] [ \d]\d  the lamp → ", line)]
     assert [int(line[2:4]) for line in numbered] == list(range(1, 11))
     assert [line for line in numbered if line.startswith("→")] == [numbered[9]]
     assert f"“{numbered[9][6:]}”" in description(made)
     assert str(made.path / "card.png") in lines[-1]
+    assert "chosen" not in out
     assert made.predictions(PictureOptions(prompt="the lamp", seed=1)) != made.predictions(
         PictureOptions(prompt="the lamp")
     )
+
+
+def test_the_command_says_that_the_best_were_chosen(
+    made: popinjay.Persona, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["card", made.name]) == 0
+    out = capsys.readouterr().out
+    marked = [int(line[2:4]) for line in out.splitlines() if line.startswith("→")]
+    assert marked == sorted(shown_in(made))
+    assert "chosen from these ten" in " ".join(out.split())
 
 
 def test_json_output_matches_its_documentation(
@@ -687,6 +787,20 @@ def test_json_output_matches_its_documentation(
     assert came.keys() == shown.keys()
     assert len(came["predictions"]) == 10
     assert f"“My dream is → {came['predictions'][1]}”" in description(made)
+    assert (came["pick"], came["picks"]) == (2, [2])
+    assert sorted(came["ranking"]) == list(range(1, 11))
+
+
+@pytest.mark.parametrize("pick", ["11", "0", "1,1", "1,2,3,4,5", "a", "", "1,", "-1"])
+def test_what_cannot_be_picked(pick: str) -> None:
+    with pytest.raises(OptionError, match="--pick can't be") as refused:
+        PictureOptions(pick=pick)
+    assert "from 1 to 10" in refused.value.hint
+
+
+def test_numbers_keep_the_order_in_which_they_were_picked() -> None:
+    assert PictureOptions(pick="7, 1,10").picks == (7, 1, 10)
+    assert PictureOptions().picks == ()
 
 
 def test_a_failure_leaves_the_old_picture(
@@ -702,7 +816,7 @@ def test_a_failure_leaves_the_old_picture(
     assert main(["card", made.name, "--prompt", "mm " * 35]) in (0, 2)
     assert main(["card", "nobody"]) == 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composition, "TEXT_SIZES", (600,))  # as if nothing could fit
+        patch.setattr(body, "TEXT_SIZES", (600,))  # as if nothing could fit
         capsys.readouterr()
         assert main(["card", made.name]) == 2
     assert "too long for the picture" in capsys.readouterr().err
