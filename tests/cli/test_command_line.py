@@ -44,7 +44,7 @@ def test_make_reports_its_result_and_the_next_step(
         assert re.search(rf"(?m)^  popinjay {command} +\S", said.out)
     assert str(own_home) not in said.out
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *FAST]) == 0
-    assert "train: fresh, nothing to do" in capsys.readouterr().err
+    assert "train: done before" in capsys.readouterr().err
 
 
 def test_make_json_prints_one_event_a_line(
