@@ -112,9 +112,7 @@ def test_every_family_of_models_learns(
     )
     bits = persona.report["bits_per_byte"]
     assert bits["persona"]["all"] < bits["base"]["all"] - 1
-    progress = [
-        event for event in events if event.stage == "train" and event.what is EventKind.PROGRESS
-    ]
+    progress = [event for event in events if event.unit == "steps" and event.total]
     assert {"loss", "tokens_per_second", "seconds_left", "validation_bits_per_byte"} <= set(
         progress[-1].numbers
     )
