@@ -120,7 +120,7 @@ def test_a_base_model_is_fetched_and_converted(installed: Installed) -> None:
     online = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     bases = {"POPINJAY_BASES": str(installed.home / "bases"), "HF_HUB_OFFLINE": "1"}
     got = installed.try_to_run({**online, **bases}, "bases", "get", "smollm2", "--yes")
-    if got.returncode and "accelerate" not in got.stderr:
+    if got.returncode and "can't be read" not in got.stderr:
         pytest.skip(f"smollm2 can't be had here: {got.stderr}")
     assert not got.returncode, got.stderr
     assert (installed.home / "bases" / "smollm2" / "model.safetensors").stat().st_size > 2e8
