@@ -15,7 +15,7 @@ import pytest
 from serving import Client, served, served_apart, wait
 
 TOKEN = "a-token-that-nobody-guesses"
-OPEN = {("GET", "/"), ("GET", "/favicon.ico"), ("POST", "/api/login")}
+OPEN = {("GET", "/"), ("GET", "/favicon.ico"), ("GET", "/health"), ("POST", "/api/login")}
 COMMAND = [sys.executable, "-m", "popinjay.cli.main", "serve", "--port", "0", "--no-browser"]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
@@ -53,6 +53,11 @@ def test_no_route_answers_without_the_token(client: Client) -> None:
             answer = client.ask(method, path, {} if method != "GET" else None, headers)
             assert answer.status in (401, 403), (method, path, headers)
             assert set(answer.json) == {"error"}
+
+
+def test_only_that_the_server_is_up_is_told_without_the_token(client: Client) -> None:
+    answer = client.ask("GET", "/health", headers={})
+    assert (answer.status, set(answer.json)) == (200, {"status", "version"})
 
 
 def test_every_route_answers_with_the_token(client: Client) -> None:

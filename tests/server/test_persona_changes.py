@@ -155,7 +155,7 @@ def test_a_persona_is_renamed_with_its_kept_and_loaded_posts(home: Path) -> None
     with served(home) as client:
         state = client.app.state.app_state
         opening = client.get("/api/personas/ada/opening")
-        client.post("/api/personas/ada/say", {"n": 1})
+        assert client.ask("POST", "/api/personas/ada/say", {"n": 1}).status == 200
         assert state.models.names == ["ada"]
         answer = client.ask("PATCH", "/api/personas/ada", {"name": "countess"})
         assert (answer.status, answer.json["name"]) == (200, "countess")
@@ -163,7 +163,7 @@ def test_a_persona_is_renamed_with_its_kept_and_loaded_posts(home: Path) -> None
         assert client.ask("GET", "/api/personas/ada").status == 404
         assert client.get("/api/personas/countess")["state"] == "ready"
         client.post("/api/personas/countess/kept", {"text": opening["posts"][0]}, 201)
-        client.post("/api/personas/countess/say", {"n": 1})
+        assert client.ask("POST", "/api/personas/countess/say", {"n": 1}).status == 200
 
 
 @pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden", "-dash", "x" * 300, "a\x00b"])
@@ -185,7 +185,7 @@ def test_a_persona_is_removed_with_all_its_files(home: Path) -> None:
     with served(home) as client:
         state = client.app.state.app_state
         text = client.get("/api/personas/ada/opening")["posts"][0]
-        client.post("/api/personas/ada/say", {"n": 1})
+        assert client.ask("POST", "/api/personas/ada/say", {"n": 1}).status == 200
         assert client.ask("DELETE", "/api/personas/ada").status == 204
         assert client.get("/api/personas")["total"] == 0
         assert not (home / "ada").exists()

@@ -27,7 +27,6 @@ TAGS = {
 }
 # Meanings by field, or by object and field if it means something else there.
 MEANINGS = {
-    "avatars": "The handles of the authors.",
     "base": "The base model; null before the training.",
     "Estimate.base": "The base model.",
     "bases": "The base models, each with its facts.",

@@ -143,6 +143,7 @@ def _picked(found: Sequence[Prediction], options: PictureOptions) -> list[int]:
         raise PictureError(
             f"There are only {len(found)} predictions: filters rejected the others.",
             "Choose another one with --pick, or another --prompt or --seed.",
+            page_hint="Draw the picture without choosing the predictions.",
         )
     return list(options.picks)
 

@@ -174,7 +174,14 @@ class SayView {
     ["Share…", null, () => this.share.open(one)],
   ];
 
+  /** Show posts in place of those before, each at least as high, so that nothing moves up. */
   showPosts(posts) {
+    const before = [...this.list.children];
+    for (const element of before) element.style.minHeight = "";
+    const heights = before.map((element) => element.offsetHeight);
+    posts.forEach(({ element }, index) => {
+      if (heights[index]) element.style.minHeight = `${heights[index]}px`;
+    });
     fill(
       this.list,
       posts.map((one) => one.element),

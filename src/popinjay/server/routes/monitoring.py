@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
@@ -28,7 +30,11 @@ def routes(monitoring: Monitoring) -> APIRouter:
         """Return `ok`. This route needs no token."""
         return Health(status="ok", version=__version__)
 
-    @router.get("/metrics", responses=error_responses(), response_class=PlainTextResponse)
+    text: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    }
+
+    @router.get("/metrics", responses=error_responses() | text, response_class=Response)
     def metrics() -> Response:
         """Return the numbers about this server in Prometheus' text format.
 

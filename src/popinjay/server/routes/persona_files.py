@@ -108,10 +108,8 @@ def routes(state: AppState) -> APIRouter:
             headers={"content-security-policy": REPORT_POLICY},
         )
 
-    @router.get(
-        "/report/content", response_class=HTMLResponse, responses=binary_response("text/html")
-    )
-    def report_content(name: str) -> HTMLResponse:
+    @router.get("/report/content", response_class=Response, responses=binary_response("text/html"))
+    def report_content(name: str) -> Response:
         """Return the report's content as HTML, for the page to show it within itself."""
         return _report(catalog.find(state.home, name), fragment_of)
 
