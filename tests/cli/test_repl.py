@@ -432,8 +432,9 @@ def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
 def test_progress_is_shown_in_a_terminal_while_output_goes_to_a_file(
     persona: Path, tmp_path: Path
 ) -> None:
+    # Many batches: the first is written before the bar begins, which is drawn ten times a second.
     command = (
-        'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {} '
+        'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 1000 --max-tokens 12 {} '
         f'> "{tmp_path}/posts.txt"'
     )
     for redirected, drawn in (("", True), ("2> /dev/null", False)):
@@ -444,5 +445,5 @@ def test_progress_is_shown_in_a_terminal_while_output_goes_to_a_file(
         ]
         with terminal(starts, PYTHON=sys.executable, PERSONA=str(persona)) as person:
             assert person.end() == 0
-        assert ("of 70 posts" in person.raw) is drawn
-        assert len((tmp_path / "posts.txt").read_text(encoding="utf-8").splitlines()) == 70
+        assert ("of 1,000 posts" in person.raw) is drawn
+        assert len((tmp_path / "posts.txt").read_text(encoding="utf-8").splitlines()) == 1000
