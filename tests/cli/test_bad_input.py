@@ -523,10 +523,9 @@ def test_the_same_author_twice(refused: Refused, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "The following arguments are required: COMMAND. All options: popinjay --help"),
         (["mkae", "x"], "Did you mean make?"),
-        (["fly"], "invalid choice: 'fly'"),
-        (["make"], "The following arguments are required: SPEC."),
+        (["fly"], "There is no command 'fly'. All commands: popinjay --help"),
+        (["make"], "make needs a SPEC: the posts to read."),
         (
             ["make", "x", "--epocs", "3"],
             "Unrecognized arguments: --epocs 3. Did you mean --epochs? "
@@ -773,7 +772,11 @@ def test_file_size_limit_leaves_nothing_half_written(
     said = run_refused(sys.executable, "-c", LIMITED, "make", ada, "--base", tiny_gpt2, *LITTLE)
     assert "The disk is full: what 'collect' makes could not be written." in said
     assert "Free some space and run the same again" in said
-    assert {path.name for path in (own_home / "ada_l").iterdir()} <= {"run.toml", ".lock"}
+    persona = own_home / "ada_l"
+    assert {path.name for path in persona.iterdir()} <= {"run.toml", ".lock", "logs"}
+    (log,) = (persona / "logs").iterdir()
+    last = log.read_text(encoding="utf-8").splitlines()[-1]
+    assert " failed: The disk is full: what 'collect' makes" in last
     assert main(["make", str(ada), "--base", str(tiny_gpt2), *LITTLE]) == 0
 
 

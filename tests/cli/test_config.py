@@ -81,7 +81,7 @@ def test_what_forget_removes_depends_on_nothing_but_what_is_typed(file: Path) ->
         ("basse = 'gpt2'", "There is no setting 'basse'"),
         ("[sag]\nn = 1", "There is no setting 'sag.n'"),
         ("epochs = 'many'", "'epochs' in your settings"),
-        ("epochs = 0", "--epochs can't be 0"),
+        ("epochs = 0", "config.toml): it can't be 0.0."),
         ("base = 3", "it takes a text in quotes, not 3"),
         ("[say]\nn = 2.5", "it takes a whole number, not 2.5"),
         ("epochs = '2'", "it takes a number, not '2'"),

@@ -311,6 +311,8 @@ def test_kept_posts_survive_another_make(
     ada: Path, tiny_gpt2: Path, persona: Path, kept: Path
 ) -> None:
     keep(Run(persona), {"text": "gulls, mostly"})
+    before = kept.read_bytes()
+    assert [row["text"] for row in json_lines(kept)] == ["gulls, mostly"]
     popinjay.make(
         ada,
         home=persona.parent,
@@ -322,7 +324,7 @@ def test_kept_posts_survive_another_make(
         seed=2,
         track="none",
     )
-    assert json_lines(kept) == [{"text": "gulls, mostly"}]
+    assert kept.read_bytes() == before
 
 
 def test_lines_are_whole_after_an_unterminated_one(persona: Path, kept: Path) -> None:
@@ -430,8 +432,9 @@ def test_ctrl_c_ends_it_with_130(persona: Path) -> None:
 def test_progress_is_shown_in_a_terminal_while_output_goes_to_a_file(
     persona: Path, tmp_path: Path
 ) -> None:
+    # Many batches: the first is written before the bar begins, which is drawn ten times a second.
     command = (
-        'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 70 --max-tokens 12 {} '
+        'exec "$PYTHON" -m popinjay.cli.main say "$PERSONA" -n 1000 --max-tokens 12 {} '
         f'> "{tmp_path}/posts.txt"'
     )
     for redirected, drawn in (("", True), ("2> /dev/null", False)):
@@ -442,5 +445,5 @@ def test_progress_is_shown_in_a_terminal_while_output_goes_to_a_file(
         ]
         with terminal(starts, PYTHON=sys.executable, PERSONA=str(persona)) as person:
             assert person.end() == 0
-        assert ("of 70 posts" in person.raw) is drawn
-        assert len((tmp_path / "posts.txt").read_text(encoding="utf-8").splitlines()) == 70
+        assert ("of 1,000 posts" in person.raw) is drawn
+        assert len((tmp_path / "posts.txt").read_text(encoding="utf-8").splitlines()) == 1000

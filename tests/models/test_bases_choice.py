@@ -205,7 +205,7 @@ def test_the_command_line_gets_lists_and_removes(
     assert json.loads(capsys.readouterr().out)["here"] is True
     record = told()["record"]
     assert record["quantization"] == "Q8_0"
-    assert main(["bases"]) == 0
+    assert main(["bases", "--debug"]) == 0
     assert "from a file quantized to Q8_0" in capsys.readouterr().out.replace("\n", " ")
     size = told()["bytes"]
     assert size > 100_000

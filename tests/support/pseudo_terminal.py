@@ -37,14 +37,19 @@ class Terminal:
         os.set_blocking(self._ours, False)
         self._bytes = b""
         self.raw = ""
-        self._seen = 0  # how much of what it shows has been waited for
+        self._read = ""  # what was shown when the last pattern was found, up to its end
         self._process = subprocess.Popen(
             [sys.executable, "-c", _TAKE, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env=dict(environment),
+            # Its size is the terminal's, not that of the terminal in which the tests run.
+            env={
+                name: value
+                for name, value in environment.items()
+                if name not in ("COLUMNS", "LINES")
+            },
         )
         os.close(theirs)
 
@@ -63,11 +68,18 @@ class Terminal:
     def until(self, pattern: str) -> str:
         """Return what is shown up to the next match of the pattern, without colours and drawing."""
         end = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, shown := self.shown[self._seen :])):
+        while not (found := re.search(pattern, shown := self._unread())):
             assert time.monotonic() < end, f"waited for {pattern!r}, and saw {shown!r}"
             assert self._hear(), f"it ended; waited for {pattern!r}, and saw {shown!r}"
-        self._seen += found.end()
+        self._read = self.shown[: len(self.shown) - len(shown) + found.end()]
         return shown[: found.end()]
+
+    def _unread(self) -> str:
+        """Return what is shown after the last match; all of its line if that was drawn anew."""
+        shown, read = self.shown, self._read
+        while not shown.startswith(read):
+            read = read[: read.rstrip("\n").rfind("\n") + 1]
+        return shown[len(read) :]
 
     @property
     def shown(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,8 @@ def value_of(key: str, value: Any, known: Mapping[str, argparse.Action | None]) 
             options.build({action.dest: found}, declared)
     except (OptionError, argparse.ArgumentTypeError) as error:
         said = error.message if isinstance(error, OptionError) else f"{error}."
+        if action is not None:  # the sentence begins with the key already
+            said = re.sub(rf"^{re.escape(action.dest)}\b", "it", said)
         hint = error.hint if isinstance(error, OptionError) else ""
         raise OptionError(
             f"{key!r} in your settings ({settings.config_file()}): {said}",

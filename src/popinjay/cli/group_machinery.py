@@ -58,6 +58,7 @@ def bases(actions: Any) -> None:
         "bases",
         command_bases.do_bases,
         "list the base models, and download or delete one",
+        more="With --debug it also says how each was made, and its license.",
         examples=("popinjay bases", "popinjay bases get smollm2", "popinjay bases remove gpt2"),
     )
     add_json(added)
