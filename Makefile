@@ -44,7 +44,8 @@ snac: setup
 	@sh tests/support/servers/get_snac.sh $(VENV)/snac
 
 # The known-good set of packages, so that nothing depends on what was published this morning. It also
-# keeps torch's CUDA packages (gigabytes) away; keep it on every pip call in this environment.
+# keeps torch's CUDA packages (gigabytes) away where a wheel without them is at hand, and where
+# PIP_EXTRA_INDEX_URL names PyTorch's index of them; keep it on every pip call in this environment.
 PIP := PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(BIN)/python -m pip install --quiet \
 	--disable-pip-version-check
 
@@ -52,12 +53,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.users: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
-	@echo "Installing popinjay and what it needs into $(VENV) (about 1.7 GB; minutes)"
+	@echo "Installing popinjay and what it needs into $(VENV) (about 1.8 GB, or 5 GB with CUDA; minutes)"
 	$(PIP) -e '.[serve,picture]'
 	touch $@
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
-	@echo "Installing popinjay and its developers' tools into $(VENV) (about 2.5 GB; minutes)"
+	@echo "Installing popinjay and its developers' tools into $(VENV) (about 2.5 GB, or 6 GB with CUDA; minutes)"
 	$(PIP) -e '.[dev]'
 	@$(MAKE) --no-print-directory fonts
 	touch $(VENV)/.users $@
