@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 import typing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,9 @@ def test_samples_report_and_kept(made: popinjay.Persona) -> None:
     keep(made.run, {"text": "A parrot.", "prompt": "A", "seed": 3})
     with (made.path / "kept.jsonl").open("a", encoding="utf-8") as file:
         file.write("not a line of JSON\n")
-    assert made.kept() == [{"text": "A parrot.", "prompt": "A", "seed": 3}]
+    (row,) = made.kept()
+    assert datetime.fromisoformat(row.pop("time")).utcoffset() == timedelta()
+    assert row == {"text": "A parrot.", "prompt": "A", "seed": 3}
 
 
 def test_say_and_stream_take_the_same_keywords(made: popinjay.Persona) -> None:

@@ -113,7 +113,8 @@ class Persona:
     def kept(self) -> list[dict[str, Any]]:
         """Return the posts that were kept, in the session of `say` or on the page.
 
-        Each has its text, and what samples it again: prompt, seed and the other options.
+        Each has its text, the `time` in UTC when it was kept, and what samples it again: prompt,
+        seed and the other options.
         """
         if not self.run.file(kept.FILE).is_file():
             return []

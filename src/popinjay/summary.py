@@ -12,7 +12,8 @@ from typing import Any, Literal
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.post import Author, read_authors
 from popinjay.report.saved import load_report
-from popinjay.report.verdict import short_verdict
+from popinjay.report.schema import Report
+from popinjay.report.verdict import plain_verdict, short_verdict
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import RECORD, Run, State, home, is_name
 from popinjay.store.stage_table import PICTURE_FILE
@@ -138,6 +139,7 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
     authors = authors_of(run)
     finished = record.finished("card") or record.finished("train")
     counts = record.cleaned.authors
+    report = _report_of(run)
     return Summary(
         name=run.name,
         path=run.path,
@@ -152,8 +154,8 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
         base=record.trained.base or None,
         picture=run.file(PICTURE_FILE).is_file(),
         still_known=bool(still_known(run)),
-        verdict=record.facts("evaluate").get("summary"),
-        short_verdict=_short_verdict(run),
+        verdict=plain_verdict(report) if report else None,
+        short_verdict=short_verdict(report) if report else "",
     )
 
 
@@ -167,11 +169,11 @@ def _state_of(states: Mapping[str, State]) -> PersonaState:
     return "stale" if State.STALE in found else "ready"
 
 
-def _short_verdict(run: Run) -> str:
+def _report_of(run: Run) -> Report | None:
     try:
-        return short_verdict(load_report(run))
+        return load_report(run)
     except (PopinjayError, *DAMAGED):  # not measured yet, or by another version
-        return ""
+        return None
 
 
 def authors_of(run: Run) -> list[Author]:

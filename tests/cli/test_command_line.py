@@ -38,6 +38,10 @@ def test_make_reports_its_result_and_the_next_step(
     said = capsys.readouterr()
     assert "clean: 200 of 230 posts of ada_l kept" in said.err
     assert "train: " in said.err
+    verdict = json.loads((own_home / "ada_l" / "report.json").read_text())["verdict"]
+    assert verdict.startswith("Too few posts to judge: ")
+    assert (said.err + said.out).count(verdict) == said.out.count(verdict) == 1
+    assert "evaluate: Too few posts to judge\n" in said.err
     assert "ada_l is ready. Its first ten posts, unselected:" in said.out
     assert len(re.findall(r"(?m)^ {0,1}\d{1,2}  \S", said.out)) == 10
     for command in ("say ada_l", "report ada_l", "card ada_l", "serve"):

@@ -50,6 +50,7 @@ HEAVY = (
     "rich",
     "py3langid",
     "tokenizers",
+    "tomlkit",
     "safetensors",
     "gguf",
     "tqdm",
@@ -70,7 +71,8 @@ HEAVY = (
     "starlette",
     "uvicorn",
 )
-OUTSIDE = {"tomli_w", "filelock"}  # in store and settings
+OUTSIDE = {"tomli_w", "filelock"}  # in store
+OUTSIDE |= {"tomlkit"}  # in settings, imported by the functions that change the file
 OUTSIDE |= {"regex", "py3langid"}  # in text, imported by the functions that need them
 
 

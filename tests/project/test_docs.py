@@ -116,6 +116,7 @@ def keys(value: object) -> object:
     """Return the keys of a document, and of the first item of each list in it."""
     if isinstance(value, dict):
         open_ended = {"record", "further", "masked", "languages", "left_out", "unread", "redrawn"}
+        open_ended |= {"years"}
         return {key: None if key in open_ended else keys(item) for key, item in value.items()}
     return (
         [keys(value[0])]

@@ -33,6 +33,7 @@ from popinjay.publishing.hub import Hub, writable
 from popinjay.publishing.publish import Published, publish
 from popinjay.store.files import content_hash
 from popinjay.store.run import Run
+from popinjay.text.quantities import size
 from popinjay.whose import WHOSE
 
 # Deprecation warnings of the hub's own client are not ours.
@@ -214,7 +215,7 @@ def test_a_dry_run_sends_no_request(
     assert main(["publish", "ada_l", "--to", TO, "--dry-run"]) == 0
     said = capsys.readouterr().out
     for file in send(run, dry_run=True).files:
-        assert re.search(rf"{re.escape(file.name)} +{file.size:,} bytes", said)
+        assert re.search(rf"^{re.escape(file.name)} +{size(file.size)}$", said, re.MULTILINE)
     assert "Nothing was sent" in said
     assert hub.log == []
     assert hub.repos == {}
@@ -376,7 +377,7 @@ def test_a_dead_connection_is_reported_and_finished_uploads_are_kept(
     assert set(hub.files(REPO)) == {".gitattributes"}
     assert send(run).version == "v1"
     puts = [path for method, path in hub.log if method == "PUT"]
-    assert len(puts) == len(set(puts)) == 2  # the weights and the picture of the pipeline
+    assert len(puts) == len(set(puts)) == 3  # the weights, the avatar and the pipeline
 
 
 def test_a_killed_upload_is_resumed(run: Run, hub: HubStandIn) -> None:

@@ -81,7 +81,7 @@ def test_a_generic_file_name_needs_a_persona_name(
     file.write_text(lines("a lamp"))
     with pytest.raises(SpecError, match="'tweets' does not say whose posts these are") as caught:
         popinjay.make(file)
-    assert "--name NAME" in caught.value.hint
+    assert "name=..." in caught.value.hint
     with pytest.raises(SpecError, match="does not say whose"):
         popinjay.make(file, ask_name=lambda said: None)
     assert list(own_home.iterdir()) == []
@@ -176,8 +176,8 @@ def test_another_file_of_the_same_name_does_not_replace_a_persona(
         PersonaTaken, match="Of its 150 posts 0 are among those given now"
     ) as caught:
         popinjay.make(second)
-    assert "--replace" in caught.value.hint
-    assert "--name" in caught.value.hint
+    assert "replace=True" in caught.value.hint
+    assert "name=" in caught.value.hint
     asked: list[str] = []
 
     def no(question: str) -> bool:

@@ -230,8 +230,11 @@ def test_status_publish_and_the_page_agree(run: Run) -> None:
 
 
 def test_a_card_with_a_missing_picture_is_stale(run: Run) -> None:
-    card = replace(run.record.stages["card"], source=PICTURE_FILE)
+    run.file(PICTURE_FILE).write_bytes(b"png")
+    card = replace(run.record.stages["card"], source=run.picture_shown())
     run.save(run.record.updated(stages={**run.record.stages, "card": card}))
+    assert run.states()["card"] is State.FRESH
+    run.file(PICTURE_FILE).unlink()
     assert run.states()["card"] is State.STALE
     run.file(PICTURE_FILE).write_bytes(b"png")
     assert run.states()["card"] is State.FRESH

@@ -68,7 +68,7 @@ def do_make(args: argparse.Namespace) -> None:
     if args.quiet:
         print(f"{persona.name} is ready in {persona.path}")
     else:
-        show_made.show_made(show_made.introduction(persona))
+        show_made.show_made(persona)
         show_made.show_next(persona.name)
 
 
@@ -158,6 +158,6 @@ def do_demo(args: argparse.Namespace) -> None:
         print(f"{names} are ready in {personas[0].path.parent}")
         return
     for persona in personas:
-        show_made.show_made(show_made.introduction(persona, repeatable=False))
+        show_made.show_made(persona, repeatable=False)
     show_made.show_next(personas[0].name)
     print("\nThen your own: popinjay inspect your-archive.zip shows what is in it.")

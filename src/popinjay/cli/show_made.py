@@ -27,17 +27,13 @@ class Introduction:
     advice: Sequence[tuple[str, str]]  # what would help, with the command for it or ""
 
 
-def introduction(persona: Persona, *, repeatable: bool = True) -> Introduction:
-    """Return what is shown of a new persona. Its posts are the first that it writes.
-
-    `repeatable` is false if its `make` can't be typed again, as for the demo.
-    """
+def _introduction(persona: Persona, repeatable: bool) -> Introduction:
+    """Return what is shown of a new persona. Its posts are the first that it writes."""
     from popinjay.advice import advice_on
     from popinjay.report.saved import load_report
     from popinjay.report.verdict import plain_verdict
 
-    with waiting(f"{persona.name} writes its first posts"):
-        posts = persona.say(n=POSTS, seed=0)
+    posts = persona.say(n=POSTS, seed=0)
     report = load_report(persona.run)
     specs = persona.run.record.asked.specs
     again = repeatable and specs and "-" not in specs
@@ -55,9 +51,14 @@ def introduction(persona: Persona, *, repeatable: bool = True) -> Introduction:
     return Introduction(persona.name, posts, plain_verdict(report), advice)
 
 
-def show_made(made: Introduction) -> None:
-    """Show ten posts of a new persona, unselected, how good it is, and what would help."""
-    from rich.text import Text
+def show_made(persona: Persona, *, repeatable: bool = True) -> None:
+    """Show ten posts of a new persona, unselected, how good it is, and what would help.
+
+    `repeatable` is false if its `make` can't be typed again, as for the demo.
+    """
+    with waiting(f"{persona.name} writes its first posts"):  # loading it takes seconds, too
+        made = _introduction(persona, repeatable)
+        from rich.text import Text
 
     out = console()
     out.print()

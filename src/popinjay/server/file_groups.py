@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT, RECORD, SHARED_REPORT
-from popinjay.store.stage_table import PICTURE_FILE
+from popinjay.store.stage_table import IMAGES, PICTURE_FILE
 
 BLOCK_BYTES = 2**20
 ZIP64_BYTES = 2**31 - 1
 MODEL_FOLDER = "model/"
-CARD_FOLDER = "images/"  # what the card shows
 COMPRESSIBLE = (".html", ".json", ".jsonl", ".md", ".svg", ".toml", ".txt")
 
 
@@ -43,7 +42,7 @@ class FoundFile(NamedTuple):
 
 def group_of(name: str) -> Group:
     """Return the group of a file, by its path in the persona's folder."""
-    if name in _SHARE or name.startswith(CARD_FOLDER):
+    if name in _SHARE or name.startswith(f"{IMAGES}/"):
         return Group.SHARE
     if name.startswith(MODEL_FOLDER):
         return Group.MODEL

@@ -22,7 +22,7 @@ from popinjay.models.sampling_defaults import PLAIN, unprompted_settings
 from popinjay.options import EvaluateOptions, Sampling, SayOptions
 from popinjay.post import by_author, read_authors, read_posts, read_rows
 from popinjay.report.schema import BitsPerByte, PostCounts, Report, SamplingSettings, Training
-from popinjay.report.verdict import notes, plain_verdict
+from popinjay.report.verdict import notes, plain_verdict, short_verdict
 from popinjay.sampling.events import GeneratedPost
 from popinjay.sampling.filters import MIN_HOLDERS, OutputFilters
 from popinjay.sampling.generate import MAX_BATCH_ROWS, stream
@@ -84,7 +84,7 @@ def evaluate(
         "samples.jsonl",
         _sample_rows(samples, filters_of(training, context)),
     )
-    context.facts.update(summary=report.verdict)
+    context.facts.update(summary=short_verdict(report))  # the whole of it ends what is shown
 
 
 def filters_of(training: Sequence[str], context: StageContext) -> OutputFilters:

@@ -59,11 +59,6 @@ class StageEntry:
         """Whether the outputs are there, fresh or not."""
         return self.makes is not None and self.state is not EntryState.WRITING
 
-    @property
-    def summary(self) -> str | None:
-        """The stage's result in one sentence."""
-        return self.facts.get("summary")
-
     def forgiven(self) -> StageEntry:
         """Return the entry without the attempt that failed."""
         return replace(self, state=EntryState.DONE, tried=None, error=None)

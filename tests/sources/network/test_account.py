@@ -208,7 +208,7 @@ def test_a_refusal_binds_all_users_but_its_author(
     for whose in (None, "permission", "public-figure", "fictional"):
         with pytest.raises(SpecError, match="Ada has said no") as raised:
             popinjay.make("net:ada", whose=whose, **quick)
-        assert "--whose self" in raised.value.hint
+        assert "say whose='self'" in raised.value.hint
     assert not list(own_home.glob("*/fetched"))
     assert network.pages == 0
     assert popinjay.make("net:ada", whose="self", **quick).run.record.asked.whose == "self"

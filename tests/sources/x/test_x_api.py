@@ -939,7 +939,7 @@ def test_a_killed_make_resumes_buys_nothing_twice_and_stores_no_key(
     assert x.cost == bought
     shown = capfd.readouterr()
     assert "own archive costs nothing" in shown.err
-    assert "collect: fresh" in shown.err
+    assert "collect: done before" in shown.err
     assert KEY not in shown.out + shown.err
     files = [file for file in own_home.rglob("*") if file.is_file()]
     assert "x:@ada_l" in (own_home / "ada_l" / "run.toml").read_text()
