@@ -14,6 +14,8 @@ __all__ = ["BUILT_IN", "GROUP", "ExportRequest", "Exported", "Exporter", "find",
 
 GROUP = "popinjay.exporters"  # of entry points
 BUILT_IN = {  # modules by name
+    "gguf": "popinjay.exporting.gguf",
+    "ollama": "popinjay.exporting.ollama",
     "transformers": "popinjay.exporting.transformers",
 }
 MEMBERS = ("HELP", "NEEDS", "QUANTS", "check", "estimate", "export")
