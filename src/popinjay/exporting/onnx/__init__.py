@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.errors import PersonaError
-from popinjay.exporting.about import about
+from popinjay.exporting.about import About, about
 from popinjay.exporting.exporter import Exported, ExportRequest
 from popinjay.exporting.onnx.check import check_export
 from popinjay.exporting.onnx.graph import whole_model
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.inference.onnx.architecture import UnknownWeights, read_architecture
-from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.generation_config import read_config
 from popinjay.models.model_files import ModelFiles, files_of
 
@@ -92,8 +91,9 @@ def export(request: ExportRequest) -> Exported:
     request.note(f"Its logits differ from the persona's by {divergence:.2g} nats a token.")
     add_configs(model, folder, request.quant)
     copy_terms(source, folder)
-    readme, prompt = _readme(request, model)
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    what = about(request.run)
+    prompt = json.dumps(what.prompt("My dream is"), ensure_ascii=False)
+    (folder / "README.md").write_text(_readme(request, what, prompt), encoding="utf-8")
     place = request.place
     return Exported(
         place,
@@ -122,16 +122,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _readme(request: ExportRequest, model: ModelFiles) -> tuple[str, str]:
-    """Return the README, and a prompt as JavaScript writes it."""
-    what = about(request.run)
-    tokenizer = Tokenizer(model.folder, model.settings)
-    content = json.loads((model.folder / "tokenizer.json").read_text(encoding="utf-8"))
-    spelled = {one["id"]: one["content"] for one in content["added_tokens"]}
-    begin, end = spelled[tokenizer.bos_token], spelled[tokenizer.eos_token]
-    adds_it = f'"{begin}"' in json.dumps(content.get("post_processor") or {})
-    prompt = json.dumps(("" if adds_it else begin) + "My dream is", ensure_ascii=False)
-    readme = README.format(
+def _readme(request: ExportRequest, what: About, prompt: str) -> str:
+    return README.format(
         license=f"license: {what.license}\n" if what.license else "",
         name=what.name,
         description=what.description,
@@ -140,7 +132,6 @@ def _readme(request: ExportRequest, model: ModelFiles) -> tuple[str, str]:
         prompt=prompt,
         max_tokens=what.max_tokens,
         temperature=what.sampling.temperature,
-        begin=begin,
-        end=end,
+        begin=what.begin,
+        end=what.end,
     )
-    return readme, prompt
