@@ -45,7 +45,7 @@ def expected(folder: Path, tokens: list[int]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    ("quant", "most"), [("f16", 2e-3), ("q8_0", 0.07), ("q4_0", 0.6), ("q4_1", 0.6)]
+    ("quant", "most"), [("f32", 1e-4), ("f16", 2e-3), ("q8_0", 0.07), ("q4_0", 0.6), ("q4_1", 0.6)]
 )
 def test_transformers_computes_the_same_from_the_file(
     model: Path, tmp_path: Path, quant: str, most: float
