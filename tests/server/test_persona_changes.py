@@ -145,7 +145,7 @@ def test_a_large_zip_comes_in_pieces_and_a_removed_file_is_left_out(tmp_path: Pa
 
 
 def test_what_nobody_knows_is_private() -> None:
-    assert group_of("README.md") is Group.SHARE
+    assert group_of("README.md") is group_of("images/pipeline.png") is Group.SHARE
     assert group_of("model/tokenizer.json") is Group.MODEL
     for name in ("report.html", "kept.jsonl", "avatars/ada.png", "new.file", "x/README.md"):
         assert group_of(name) is Group.PRIVATE
@@ -237,9 +237,11 @@ def test_the_reports_content_is_escaped_and_has_no_document(home: Path) -> None:
 
 
 def test_a_drawing_of_the_card_is_shown_without_its_scripts(home: Path) -> None:
-    (home / "ada" / "pipeline.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (home / "ada" / "images").mkdir(exist_ok=True)
+    drawing = home / "ada" / "images" / "drawing.svg"
+    drawing.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     with served(home) as client:
-        answer = client.ask("GET", "/api/personas/ada/shown/pipeline.svg")
+        answer = client.ask("GET", "/api/personas/ada/shown/images/drawing.svg")
         assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'")

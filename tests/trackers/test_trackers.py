@@ -524,7 +524,11 @@ def test_texts_are_uploaded_on_request_and_removed_by_forgetting(
     )
     assert warnings_of(open_hearted.events) == []
     run = open_hearted.persona.run
-    samples = [event.message for event in open_hearted.events if event.what is EventKind.SAMPLE]
+    samples = [
+        event.message
+        for event in open_hearted.events
+        if event.what is EventKind.SAMPLE and len(event.message) > 20  # others may be anywhere
+    ]
     posts = [row["text"] for row in read_rows(run.file("train.jsonl"))]
     if ALL:
         assert found_in(open_hearted.folders, posts) == set(posts)

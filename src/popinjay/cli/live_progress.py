@@ -172,7 +172,8 @@ class LiveProgress:
         if before is not None and not event.numbers and before.event is not None and is_same:
             event = before.event
         self._activity = Activity(doing, began, now, event)
-        self._numbers = format_numbers(event) or self._numbers
+        # Checks between training steps have none, but other phases leave them behind.
+        self._numbers = format_numbers(event) or ("" if event.phase else self._numbers)
 
     def _render(self) -> RenderableType:
         from rich.console import Group

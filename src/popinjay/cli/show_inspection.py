@@ -61,9 +61,10 @@ def _show_author(author: Author) -> None:
     out.print(_origin(author))
     out.print()
     _show_counts(author)
-    for line in (*_remarks(author), *author["notes"]):
-        out.print(line)
     out.print()
+    if remarks := [*_remarks(author), *author["notes"]]:
+        out.print("\n".join(remarks))
+        out.print()
     _show_examples(author)
     out.print(Text(author["verdict"], "bold"))
     if author["hint"]:
@@ -143,6 +144,8 @@ def _show_plan(authors: Sequence[Author], command: str) -> None:
             )
     for line in _times(authors[0]["estimate"], authors[0]["alternative"]):
         out.print(line)
+    if all(author["anonymous"] for author in authors):
+        out.print("The file does not say whose posts these are: make asks for a name.")
     out.print(f"\nNext:\n  {command}", soft_wrap=True)
 
 

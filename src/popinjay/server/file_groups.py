@@ -15,6 +15,7 @@ from popinjay.store.stage_table import PICTURE_FILE
 BLOCK_BYTES = 2**20
 ZIP64_BYTES = 2**31 - 1
 MODEL_FOLDER = "model/"
+CARD_FOLDER = "images/"  # what the card shows
 COMPRESSIBLE = (".html", ".json", ".jsonl", ".md", ".svg", ".toml", ".txt")
 
 
@@ -28,7 +29,7 @@ class Group(StrEnum):
 
 
 SHARED = (Group.SHARE, Group.MODEL)
-_SHARE = ("README.md", PICTURE_FILE, SHARED_REPORT, "pipeline.svg", "pipeline.png")
+_SHARE = ("README.md", PICTURE_FILE, SHARED_REPORT)
 _RECORD = (RECORD, "metrics.jsonl", "report.json", PREVIOUS_REPORT)
 
 
@@ -42,7 +43,7 @@ class FoundFile(NamedTuple):
 
 def group_of(name: str) -> Group:
     """Return the group of a file, by its path in the persona's folder."""
-    if name in _SHARE:
+    if name in _SHARE or name.startswith(CARD_FOLDER):
         return Group.SHARE
     if name.startswith(MODEL_FOLDER):
         return Group.MODEL

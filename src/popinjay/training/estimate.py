@@ -223,8 +223,8 @@ def machine_speed(seconds: float = 0.1) -> float:
     while (start := time.perf_counter()) < end:
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - start)
-    speed: float = min(MAX_CORES, _cores()) ** CORES_EXPONENT * 2 * size**3 / best
-    return speed
+    cores: float = min(MAX_CORES, _cores()) ** CORES_EXPONENT
+    return cores * 2 * size**3 / best
 
 
 def _cores() -> int:

@@ -63,7 +63,8 @@ class MakeClock:
         trace: TracebackType | None,
     ) -> None:
         self._leave_phase(done=error is None)
-        keep_rates(self._estimate.rates_key, {**self._rates})
+        rates = {phase.value: rate for phase, rate in self._rates.items()}
+        keep_rates(self._estimate.rates_key, rates)
 
     def __call__(self, event: Event) -> None:
         """Pass an event on."""

@@ -202,7 +202,7 @@ class Trainer:
             self.divide_budget(budget, validation_seconds)
             self.report.begins(budget - loading_seconds)
             return
-        self.report.doing("measuring how fast this machine is")
+        self.report.doing("seeing how fast this machine is")
         step_seconds = self.seconds_per_step(steps)
         self.state.start = time.monotonic() - self.started_at
         validation_count = 1 + len(steps) // self.validate_every

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { actionHandler, el } from "./dom.js";
-import { duration } from "./words.js";
+import { about } from "./words.js";
 
 const POSTS = 600; // in that archive, and their characters
 const CHARACTERS = 30_000;
@@ -56,7 +56,7 @@ const showTime = async (container, signal) => {
     const query = new URLSearchParams({ posts: POSTS, characters: CHARACTERS });
     const { estimates } = await get(`/api/estimates?${query}`, signal);
     const { seconds } = estimates.find((row) => row.base === base && row.budget === null);
-    container.textContent = ` It takes about ${duration(seconds)} here.`;
+    container.textContent = ` It takes ${about(seconds)} here.`;
   } catch {
     // the button works without it
   }

@@ -41,7 +41,8 @@ const FEW_POSTS = 20; // pasted; with fewer the button says so
 
 export const show = async (container, about, { signal }) => {
   const errors = el("div");
-  const { total } = await get("/api/personas?limit=1", signal);
+  const before = el("div");
+  const after = el("div");
   fill(
     container,
     title("Make one that writes like you"),
@@ -51,7 +52,7 @@ export const show = async (container, about, { signal }) => {
       "From your posts, or those of somebody who said yes, a small language model learns to " +
         "write like them, in a few minutes and on this machine.",
     ),
-    total ? null : example(errors, signal),
+    before,
     errors,
     el(
       "div",
@@ -61,15 +62,19 @@ export const show = async (container, about, { signal }) => {
       accountSection(errors),
     ),
     archives(),
-    total
-      ? example(errors, signal)
-      : el(
-          "ol",
-          { class: "steps" },
-          STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more)),
-        ),
+    after,
   );
+  const { total } = await get("/api/personas?limit=1", signal);
+  fill(total ? after : before, example(errors, signal));
+  if (!total) fill(after, steps());
 };
+
+const steps = () =>
+  el(
+    "ol",
+    { class: "steps" },
+    STEPS.map(([words, more]) => el("li", {}, el("b", {}, words), more)),
+  );
 
 const archives = () =>
   el(

@@ -154,7 +154,9 @@ export class Progress {
     const isFirst = done === 0 || (done === undefined && !this.hasLearnt);
     const later = done ? `after ${plural(done, "step")}` : "";
     const when = isFirst ? "before it has read anything" : later;
-    this.sampled = [{ text: message, when }, ...this.sampled].slice(0, MAX_SAMPLES);
+    const all = [{ text: message, when }, ...this.sampled];
+    // The last of the list is the first that it wrote: it shows how far it has come.
+    this.sampled = all.length > MAX_SAMPLES ? [...all.slice(0, MAX_SAMPLES - 1), all.at(-1)] : all;
     this.showSamples();
   }
 

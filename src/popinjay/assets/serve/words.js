@@ -27,7 +27,11 @@ export const duration = (seconds) => {
 };
 
 /** A duration that is only estimated. */
-export const about = (seconds) => `about ${duration(seconds)}`;
+export const about = (seconds) => {
+  if (seconds < 100) return `about ${Math.max(5, 5 * Math.round(seconds / 5))} s`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min`;
+  return `about ${duration(seconds)}`;
+};
 
 /** The stages in order, with their labels. */
 export const STAGES = {
