@@ -17,7 +17,7 @@ from popinjay.exporting.exporter import Exported, ExportRequest
 
 HELP = "a folder for Ollama: the GGUF file with its Modelfile, template and params"
 NEEDS = ""
-QUANTS = gguf.QUANTS
+QUANTS: tuple[str, ...] = gguf.QUANTS
 TEMPLATE = "{{ .Prompt }}"  # the text as it is: this is no chat model
 CONTEXT = 1024  # tokens: many times the longest post
 README = """# {name}

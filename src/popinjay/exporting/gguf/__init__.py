@@ -12,7 +12,7 @@ from popinjay.models.model_files import files_of
 
 HELP = "one file for llama.cpp, LM Studio, GPT4All, koboldcpp and wllama"
 NEEDS = ""
-QUANTS = tuple(TYPES)
+QUANTS: tuple[str, ...] = tuple(TYPES)
 FILTERS = (
     "Popinjay's own filters are not part of this file: other programs also show posts that repeat "
     "a training post word for word. `popinjay say` and `popinjay serve` never do."

@@ -19,7 +19,7 @@ from popinjay.models.model_files import ModelFiles, files_of
 
 HELP = "a folder for transformers.js in browsers and Node, and for ONNX Runtime"
 NEEDS = ""
-QUANTS = ("q8", "fp32")
+QUANTS: tuple[str, ...] = ("q8", "fp32")
 FILES = {"q8": "model_quantized.onnx", "fp32": "model.onnx"}  # as transformers.js looks for them
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 MAX_BYTES = 2_000_000_000  # of one file, which is a protocol buffer
