@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -10,23 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from popinjay.exporting.gguf.write import write_gguf
+from popinjay.models.model_files import ModelFiles
+from popinjay.store.files import replacing
 from samplers.ours import Say, sample
 
 # Takes a context and the number of rows that it has logits of; returns a token for each.
 SampleRows = Callable[[Any, int], Sequence[int]]
 
-NAMES = {
-    "wte": "token_embd",  # also the head: llama.cpp uses it if there is no output.weight
-    "wpe": "position_embd",
-    "ln_f": "output_norm",
-    "ln_1": "attn_norm",
-    "attn.c_attn": "attn_qkv",
-    "attn.c_proj": "attn_output",
-    "ln_2": "ffn_norm",
-    "mlp.c_fc": "ffn_up",
-    "mlp.c_proj": "ffn_down",
-}
-ORDINARY, CONTROL = 1, 3  # kinds of tokens in GGUF
 STEP = 256  # llama.cpp rounds the positions of a sequence up to a multiple of this
 
 
@@ -100,7 +90,9 @@ def llama_cpp_q8(folder: Path, work: Path, *, own: bool = True) -> Say:
     logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)  # it logs every tensor it loads
     path = work / "llama_cpp" / folder.name / "q8_0.gguf"
     if not path.exists():
-        to_gguf(folder, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            write_gguf(ModelFiles(folder), partial)
     lib.llama_backend_init()
     model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
     if not model:
@@ -146,72 +138,3 @@ def _our_sampler(lib: Any, seed: int, size: int) -> Iterator[SampleRows]:
         return tokens
 
     yield sample_rows
-
-
-def to_gguf(folder: Path, path: Path, kind: str = "Q8_0") -> None:
-    """Convert GPT-2 from transformers to GGUF, with matrices of this type.
-
-    Norms, biases and positions stay float32, as llama.cpp's own converter leaves them.
-    """
-    import numpy as np
-    from gguf import GGMLQuantizationType, GGUFWriter
-    from gguf.quants import quantize
-    from safetensors.numpy import load_file
-
-    config = json.loads((folder / "config.json").read_text())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    writer = GGUFWriter(unfinished, "gpt2")
-    _describe(writer, config)
-    _add_tokens(
-        writer,
-        json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")),
-        config["eos_token_id"],
-    )
-    for name, tensor in load_file(folder / "model.safetensors").items():
-        exact = tensor.astype(np.float32)
-        if ".c_" in name and name.endswith(".weight"):
-            exact = np.ascontiguousarray(exact.T)  # transformers' Conv1D stores the transpose
-        is_matrix = exact.ndim == 2 and "wpe" not in name
-        as_kind = GGMLQuantizationType[kind if is_matrix else "F32"]
-        writer.add_tensor(gguf_name(name), quantize(exact, as_kind), raw_dtype=as_kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    unfinished.replace(path)
-
-
-def gguf_name(name: str) -> str:
-    """Return llama.cpp's name for a tensor of transformers' GPT-2."""
-    inner, part = name.removeprefix("transformer.").rsplit(".", 1)
-    if not inner.startswith("h."):
-        return f"{NAMES[inner]}.{part}"
-    _, layer, inner = inner.split(".", 2)
-    return f"blk.{layer}.{NAMES[inner]}.{part}"
-
-
-def _describe(writer: Any, config: dict[str, Any]) -> None:
-    """Write the model's shape."""
-    writer.add_context_length(config["n_positions"])
-    writer.add_embedding_length(config["n_embd"])
-    writer.add_feed_forward_length(config["n_inner"] or 4 * config["n_embd"])
-    writer.add_block_count(config["n_layer"])
-    writer.add_head_count(config["n_head"])
-    writer.add_layer_norm_eps(config["layer_norm_epsilon"])
-
-
-def _add_tokens(writer: Any, tokenizer: dict[str, Any], eos_token: int) -> None:
-    """Write the vocabulary in the order of its ids, and the merges."""
-    ids = tokenizer["model"]["vocab"] | {
-        one["content"]: one["id"] for one in tokenizer["added_tokens"]
-    }
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(sorted(ids, key=ids.__getitem__))
-    writer.add_token_types([CONTROL if i == eos_token else ORDINARY for i in range(len(ids))])
-    writer.add_token_merges(
-        [one if isinstance(one, str) else " ".join(one) for one in tokenizer["model"]["merges"]]
-    )
-    writer.add_bos_token_id(eos_token)
-    writer.add_eos_token_id(eos_token)

@@ -541,6 +541,19 @@ class PublishOptions(Checked):
 
 
 @dataclass(frozen=True)
+class ExportOptions(Checked):
+    """How a model is exported."""
+
+    quant: str | None = option(
+        None,
+        "The type of the weights: fewer bits are smaller and less exact. Which there are, and which"
+        " is the default, depends on the kind: popinjay export --list.",
+        metavar="TYPE",
+    )
+    force: bool = option(False, "Replace a folder that popinjay exported before.")
+
+
+@dataclass(frozen=True)
 class MakeOptions:
     """All options of making a persona, by part."""
 

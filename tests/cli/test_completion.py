@@ -77,6 +77,7 @@ def offered(path: str, line: str) -> list[str]:
         ("popinjay report ada --against b", ["brix\\ two"]),
         ("popinjay help bases ", ["get", "remove"]),
         ("popinjay config set say.temp", ["say.temperature"]),
+        ("popinjay export ada --to tr", ["transformers"]),
         ("popinjay completion ", ["bash", "fish", "zsh"]),
         ("popinjay say nobody", []),
     ],

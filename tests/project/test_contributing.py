@@ -99,14 +99,18 @@ class Lines(Tracker):
 
 class Exporter:
     HELP = "a file that names the persona"
+    NEEDS = ""
+    QUANTS = ()
 
     def check(self):
         pass
 
-    def export(self, run, folder):
-        folder.mkdir()
-        (folder / "name.txt").write_text(run.name)
-        return Exported(folder / "name.txt", "cat name.txt")
+    def estimate(self, parameters, quant):
+        return 10
+
+    def export(self, request):
+        (request.folder / "name.txt").write_text(request.run.name)
+        return Exported(request.place / "name.txt", "cat name.txt")
 
 
 exporter = Exporter()
@@ -143,7 +147,7 @@ PROGRAM = """
 import json, sys, tomllib
 from pathlib import Path
 import popinjay
-from popinjay import exporting
+from popinjay.exporting.export import export
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, PictureError
 from popinjay.models import bases
@@ -157,7 +161,7 @@ persona = popinjay.make(
     "ada.notebook", home=Path("home"), name="ada", whose="fictional", base="tiny-shelved",
     yes=True, epochs=1.0, batch_tokens=512, samples=10, track="lines", longest_word=20,
 )
-exported = exporting.find("name").export(persona.run, Path("exported"))
+exported = export(persona.run, "name", Path("exported"))
 try:
     popinjay.make("ada.notebook", home=Path("home"), longest_word=0)
     refused = ""

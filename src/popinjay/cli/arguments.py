@@ -82,10 +82,15 @@ def add_specs(added: Parser, help: str) -> None:
     )
 
 
-def add_name(added: Parser, metavar: str = "NAME", help: str = "") -> None:
+def add_name(
+    added: Parser, metavar: str = "NAME", help: str = "", *, optional: bool = False
+) -> None:
     """Add the argument that names a persona."""
     added.add_argument(
-        metavar.lower(), metavar=metavar, help=help or "a persona's name, or its folder"
+        metavar.lower(),
+        metavar=metavar,
+        nargs="?" if optional else None,
+        help=help or "a persona's name, or its folder",
     ).completer = "personas"  # type: ignore[attr-defined]
     added.missing[metavar] = (
         f"{added.words} needs the name of a persona.",
@@ -143,6 +148,7 @@ COMPLETED = {
     "base": "bases",
     "against": "personas",
     "track": "trackers",
+    "quant": "quants",
     "budget": ("1m", "5m", "20m", "1h"),
 }
 

@@ -52,6 +52,8 @@ def _completer(name: str, top: TopParser) -> Callable[..., Iterable[str]]:
             "personas": _personas,
             "bases": lambda args: _bases(),
             "trackers": lambda args: _trackers(),
+            "exporters": lambda args: _exporters(),
+            "quants": _quants,
             "commands": lambda args: _subcommands(args, top),
             "config keys": lambda args: keys(top),
         }[name]
@@ -92,6 +94,19 @@ def _trackers() -> Iterable[str]:
     from popinjay.trackers import BUILT_IN, NONE
 
     return [*BUILT_IN, NONE]
+
+
+def _exporters() -> Iterable[str]:
+    from popinjay.exporting import names
+
+    return names()
+
+
+def _quants(args: argparse.Namespace) -> Iterable[str]:
+    """Return the types of weights of the kind of export that was typed."""
+    from popinjay.exporting import find
+
+    return find(args.to).QUANTS
 
 
 def _subcommands(args: argparse.Namespace, top: TopParser) -> Iterable[str]:

@@ -1,14 +1,47 @@
-"""The commands to share and remove: publish, rename, remove, forget."""
+"""The commands to share and remove: export, publish, rename, remove, forget."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from popinjay import options
-from popinjay.cli import command_forget, command_share
+from popinjay.cli import command_export, command_forget, command_share
 from popinjay.cli.arguments import add_json, add_name, add_options, command
 
 TITLE = "Share and remove"
+
+
+def export(actions: Any) -> None:
+    """Add `export`."""
+    added = command(
+        actions,
+        "export",
+        command_export.do_export,
+        "write a persona's model for other programs",
+        more="Nothing leaves this machine. The list of kinds says what each is for, how large it "
+        "gets and what it needs.",
+        examples=(
+            "popinjay export --list",
+            "popinjay export ada --to ollama",
+            "popinjay export ada --to gguf --quant f16 --out ./ada-f16",
+        ),
+    )
+    add_name(added, optional=True)
+    added.add_argument(
+        "--to", metavar="KIND", help="the kind of export, such as gguf, ollama or onnx"
+    ).completer = "exporters"  # type: ignore[attr-defined]
+    added.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder to write; default: NAME-KIND in the working directory",
+    )
+    add_options(added, options.ExportOptions)
+    added.add_argument(
+        "--list", action="store_true", help="list the kinds of exports, and export nothing"
+    )
+    add_json(added)
 
 
 def publish(actions: Any) -> None:
@@ -119,4 +152,4 @@ def forget(actions: Any) -> None:
     add_json(added)
 
 
-COMMANDS = (publish, rename, remove, forget)
+COMMANDS = (export, publish, rename, remove, forget)

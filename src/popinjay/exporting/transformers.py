@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.plain_folder import estimate_plain, plain_folder
 
-from popinjay.errors import PersonaError
-from popinjay.exporting import Exported
-from popinjay.models.model_files import is_thin
-from popinjay.store.run import Run
-
-HELP = "a folder for transformers, and for all that loads its models: nothing is written"
+HELP = (
+    "a folder that transformers loads, and all that reads its models; nothing is written, unless "
+    "the persona is an adapter"
+)
+NEEDS = ""
+QUANTS = ()
 
 
 def check() -> None:
     """Need nothing more."""
 
 
-def export(run: Run, folder: Path) -> Exported:
-    """Return the folder of the persona's model. Raises PersonaError if it is an adapter only."""
-    model = run.folder("model")
-    if not model.is_dir():
-        raise PersonaError(
-            f"{run.name!r} has no model yet.",
-            f"See how far it is: popinjay status {run.name}.",
-        )
-    if is_thin(model):
-        raise PersonaError(
-            f"Only the adapter of {run.name!r} is kept, without its base model.",
-            f"Write a whole model with: popinjay publish {run.name} --to FOLDER",
-        )
+def estimate(parameters: int, quant: str) -> int:
+    """Return the bytes that are written if the persona is an adapter."""
+    return estimate_plain(parameters)
+
+
+def export(request: ExportRequest) -> Exported:
+    """Return the folder of a whole model: the persona's own, or one that it is merged into."""
+    model = plain_folder(request)
     return Exported(model, f"transformers.pipeline('text-generation', model={str(model)!r})")

@@ -26,7 +26,8 @@ from popinjay.models.language_model import write_whole
 from popinjay.models.model_files import is_thin
 from popinjay.options import CardOptions, PublishOptions, build
 from popinjay.publishing.hub import ADDRESS, File, Hub, Interrupted, Repository
-from popinjay.store.files import content_hash, storage_errors, sync
+from popinjay.store.files import content_hash, storage_errors
+from popinjay.store.folders import recover_folder, replacing_folder
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.record import Publication
@@ -414,13 +415,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
     Raises PublishError if it holds something else, StorageError if it can't be written.
     """
     listener(Event(STAGE, EventKind.START, f"publishing to {folder}"))
-    partial = folder.with_name(f".{folder.name}.popinjay-partial")
-    old = folder.with_name(f".{folder.name}.popinjay-old")
     with storage_errors(str(folder)):
-        if old.exists() and not folder.exists():  # stopped between the two renames below
-            old.rename(folder)
-        for left in (partial, old):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        recover_folder(folder)
         if _same(folder, wanted.files):
             listener(
                 Event(
@@ -437,14 +433,8 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
                 f"{strange[0]!r}.",
                 "Choose an empty folder, or one that is not there yet.",
             )
-        try:
+        with replacing_folder(folder) as partial:
             _write(partial, wanted.files)
-            if folder.exists():
-                folder.rename(old)
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
     if run.record.asked.whose not in MAY_BE_PUBLIC:
         listener(
             Event(
@@ -459,15 +449,13 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
 
 
 def _write(folder: Path, files: Sequence[File]) -> None:
-    """Write all files into a folder that is not in use yet, and sync it to the disk."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Write all files into a folder."""
     for file in files:
         (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
         if isinstance(file.content, bytes):
             (folder / file.name).write_bytes(file.content)
         else:
             shutil.copyfile(file.content, folder / file.name)
-    sync(folder)
 
 
 def _names(folder: Path) -> set[str]:

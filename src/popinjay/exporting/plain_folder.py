@@ -1,0 +1,40 @@
+"""A persona's model as plain transformers files: the persona's own folder, if it is whole."""
+
+from __future__ import annotations
+
+import shutil
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from popinjay.exporting.exporter import ExportRequest
+from popinjay.models.language_model import write_whole
+from popinjay.models.model_files import is_thin
+
+# What has to accompany weights that were made from others.
+TERMS = ("GEMMA_TERMS.html", "NOTICE*", "LICENSE*", "*TERMS*.html")
+
+
+def plain_folder(request: ExportRequest) -> Path:
+    """Return the folder of the whole model, after writing it if the persona is an adapter only.
+
+    Raises BaseModelError if the adapter's base model is not on this machine.
+    """
+    model = request.run.folder("model")
+    if not is_thin(model):
+        return model
+    request.note("The persona is an adapter: it is merged into its base model.")
+    write_whole(model, request.folder)
+    copy_terms(model, request.folder)
+    return request.place
+
+
+def estimate_plain(parameters: int) -> int:
+    """Return the bytes of a whole model in float32."""
+    return 4 * parameters
+
+
+def copy_terms(model: Path, folder: Path) -> None:
+    """Copy the licences and terms beside a model, which have to go along with it."""
+    for path in model.iterdir():
+        if any(fnmatchcase(path.name, form) for form in TERMS):
+            shutil.copyfile(path, folder / path.name)
