@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_other_versions_are_another_folder(
     assert before == install.folder()
     other = tmp_path / "package.json"
     other.write_text(install.PACKAGES.read_text().replace("0.4.217", "0.4.218"))
-    monkeypatch.setattr(install, "PACKAGES", other)
-    assert install.folder() != before
+    assert install.folder(replace(install.SERVERS, file=other)) != before
+    assert install.folder(install.TRANSFORMERS_JS) != before
     monkeypatch.setenv("POPINJAY_TEST_SERVERS", str(tmp_path))
     assert install.folder() == tmp_path

@@ -16,6 +16,9 @@ GROUP = "popinjay.exporters"  # of entry points
 BUILT_IN = {  # modules by name
     "gguf": "popinjay.exporting.gguf",
     "ollama": "popinjay.exporting.ollama",
+    "onnx": "popinjay.exporting.onnx",
+    "adapter": "popinjay.exporting.adapter",
+    "mlx": "popinjay.exporting.mlx",
     "transformers": "popinjay.exporting.transformers",
 }
 MEMBERS = ("HELP", "NEEDS", "QUANTS", "check", "estimate", "export")

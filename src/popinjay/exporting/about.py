@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from popinjay.inference.tokenizer import Tokenizer
 from popinjay.model_card.names import title
 from popinjay.models import bases
 from popinjay.models.model_files import files_of
@@ -33,6 +35,9 @@ class About:
         languages: Codes of the posts' languages.
         sampling: The temperature and top-p that suit it.
         max_tokens: The most tokens of a post.
+        begin: The token that begins a post, as it is spelled.
+        end: The token that ends a post.
+        adds_begin: Whether the tokenizer puts the begin token before a text by itself.
     """
 
     name: str
@@ -43,6 +48,9 @@ class About:
     languages: tuple[str, ...] = ()
     sampling: Sampling = PLAIN
     max_tokens: int = SayOptions.max_tokens
+    begin: str = ""
+    end: str = ""
+    adds_begin: bool = False
 
     @property
     def description(self) -> str:
@@ -52,6 +60,10 @@ class About:
             f"A persona{of}: a small language model that imitates a way of writing. {ORIGIN} It "
             "completes texts and is no chat model."
         )
+
+    def prompt(self, text: str) -> str:
+        """Return a text as it is given to a program that adds no begin token of its own."""
+        return text if self.adds_begin else self.begin + text
 
     @property
     def base_url(self) -> str:
@@ -77,6 +89,11 @@ def about(run: Run) -> About:
     hub_id = str(facts.get("base_hub") or made_by.get("hub_id") or "")
     license = (base.license if base else "") or str(made_by.get("license") or "")
     has_authors = run.file("authors.json").is_file()
+    model = files_of(run.folder("model"))
+    tokenizer = Tokenizer(model.folder, model.settings)
+    content = json.loads((model.folder / "tokenizer.json").read_text(encoding="utf-8"))
+    spelled = {token["id"]: token["content"] for token in content["added_tokens"]}
+    begin = spelled.get(tokenizer.bos_token, "")
     return About(
         name=run.name,
         authors=tuple(title(author) for author in read_authors(run.file("authors.json")))
@@ -88,7 +105,10 @@ def about(run: Run) -> About:
         languages=tuple(
             code for code in record.cleaned.languages if re.fullmatch("[a-z]{2,3}", code)
         ),
-        sampling=read_sampling(files_of(run.folder("model")).settings),
+        sampling=read_sampling(model.settings),
+        begin=begin,
+        end=spelled.get(tokenizer.eos_token, ""),
+        adds_begin=json.dumps(begin) in json.dumps(content.get("post_processor")),
     )
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 from popinjay.exporting import gguf
 from popinjay.exporting.about import About, about
 from popinjay.exporting.exporter import Exported, ExportRequest
-from popinjay.inference.tokenizer import Tokenizer
-from popinjay.models.model_files import files_of
 
 HELP = "a folder for Ollama: the GGUF file with its Modelfile, template and params"
 NEEDS = ""
@@ -53,7 +50,7 @@ def export(request: ExportRequest) -> Exported:
     """Write the folder."""
     what = about(request.run)
     file = gguf.add_model(request, what)
-    params = params_of(request, what)
+    params = params_of(what)
     name = model_name(what.name)
     folder = request.folder
     (folder / "template").write_text(TEMPLATE, encoding="utf-8")
@@ -74,10 +71,8 @@ def export(request: ExportRequest) -> Exported:
     return Exported(request.place, commands)
 
 
-def params_of(request: ExportRequest, what: About) -> dict[str, Any]:
+def params_of(what: About) -> dict[str, Any]:
     """Return the settings that Ollama samples with."""
-    model = files_of(request.run.folder("model"))
-    end = Tokenizer(model.folder, model.settings).eos_token
     return {
         "temperature": what.sampling.temperature,
         "top_p": what.sampling.top_p,
@@ -86,7 +81,7 @@ def params_of(request: ExportRequest, what: About) -> dict[str, Any]:
         "repeat_penalty": 1.0,
         "num_predict": what.max_tokens,
         "num_ctx": CONTEXT,
-        "stop": [_spelled(model.folder, end)],
+        "stop": [what.end],
     }
 
 
@@ -104,10 +99,3 @@ def modelfile(file: str, params: dict[str, Any], what: About) -> str:
 def model_name(name: str) -> str:
     """Return a name that Ollama allows."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "persona"
-
-
-def _spelled(folder: Path, token: int) -> str:
-    """Return the text of a special token."""
-    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    added = {one["id"]: one["content"] for one in content["added_tokens"]}
-    return str(added[token])

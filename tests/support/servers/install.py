@@ -1,7 +1,9 @@
-"""Install the servers of `package.json` into a cache folder where tests find them: `make servers`.
+"""Install packages of npm into cache folders where tests find them: `make servers`.
 
-If Node, npm or what they need is missing, a line says so, and tests that need such a server are
-skipped. The folder is named after the content of `package.json`, so other versions get another
+Those are real servers (`package.json`), and transformers.js, which loads what is exported.
+
+If Node, npm or what they need is missing, a line says so, and tests that need the packages are
+skipped. A folder is named after the content of its `package.json`, so other versions get another
 folder. It appears under its name only once it is complete.
 """
 
@@ -14,30 +16,70 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PACKAGES = Path(__file__).with_name("package.json")
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Packages that tests need.
+
+    Attributes:
+        file: Names them and their versions.
+        name: Their folder's name, without its hash.
+        environment: The variable that names another folder.
+        what: What they are, in words.
+        skipped: The tests that are skipped without them, in words.
+        scripts: Whether packages may run scripts to compile or download more.
+    """
+
+    file: Path
+    name: str
+    environment: str
+    what: str
+    skipped: str
+    scripts: bool = True
+
+
+SERVERS = Packages(
+    PACKAGES,
+    "servers",
+    "POPINJAY_TEST_SERVERS",
+    "servers for tests",
+    "the tests that talk to a real Bluesky server",
+)
+TRANSFORMERS_JS = Packages(
+    PACKAGES.parent / "transformers_js" / "package.json",
+    "transformers-js",
+    "POPINJAY_TEST_TRANSFORMERS_JS",
+    "transformers.js for tests",
+    "the tests that load exports in it",
+    scripts=False,  # they would download a GPU's libraries
+)
 OLDEST_NODE = 20
 MOST_SECONDS = 8 * 60  # some 4 minutes on two cores, most of it for compiling SQLite
 
 
-def folder() -> Path:
-    """Return the folder of the servers; `POPINJAY_TEST_SERVERS` names another place."""
-    if other := os.environ.get("POPINJAY_TEST_SERVERS"):
+def folder(packages: Packages = SERVERS) -> Path:
+    """Return the folder of these packages."""
+    if other := os.environ.get(packages.environment):
         return Path(other)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "popinjay" / f"servers-{hashlib.sha256(PACKAGES.read_bytes()).hexdigest()[:12]}"
+    content = hashlib.sha256(packages.file.read_bytes()).hexdigest()
+    return cache / "popinjay" / f"{packages.name}-{content[:12]}"
 
 
-def missing() -> str:
-    """Return what is missing to start a server, as words, or ""."""
+def missing(packages: Packages = SERVERS) -> str:
+    """Return what is missing to use these packages, as words, or ""."""
     if why := no_node():
         return why
     return (
         ""
-        if (folder() / "node_modules").is_dir()
-        else f"needs the servers of {PACKAGES.parent.name}/{PACKAGES.name} (make servers)"
+        if (folder(packages) / "node_modules").is_dir()
+        else f"needs {packages.what} (make servers)"
     )
 
 
@@ -56,25 +98,26 @@ def no_node() -> str:
     return "" if major >= OLDEST_NODE else f"needs Node {OLDEST_NODE} or newer, not {version}"
 
 
-def install(most_seconds: float = MOST_SECONDS) -> str:
+def install(most_seconds: float = MOST_SECONDS, packages: Packages = SERVERS) -> str:
     """Install them if they are absent; return what went wrong, as words, or ""."""
-    place = folder()
+    place = folder(packages)
     if (place / "node_modules").is_dir():
         return ""
     npm = shutil.which("npm")
     if why := no_node() or ("" if npm else "needs npm, which is not here"):
         return why
-    print(f"Installing servers for tests (once, some minutes): {place}", flush=True)
+    print(f"Installing {packages.what} (once, some minutes): {place}", flush=True)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
-            prefix=".servers-", dir=place.parent, ignore_cleanup_errors=True
+            prefix=f".{packages.name}-", dir=place.parent, ignore_cleanup_errors=True
         ) as partial:
-            shutil.copy(PACKAGES, partial)
+            shutil.copy(packages.file, partial)
             why = run(
                 [
                     str(npm),
                     "install",
+                    *([] if packages.scripts else ["--ignore-scripts"]),
                     "--omit=dev",
                     "--no-audit",
                     "--no-fund",
@@ -131,10 +174,9 @@ def run(command: list[str], inside: Path, most_seconds: float) -> str:
 
 def main() -> int:
     """Install, or print why that is impossible, which is no failure."""
-    if why := install():
-        print(
-            f"No servers for tests ({why}): the tests that talk to a real Bluesky server will skip."
-        )
+    for packages in (SERVERS, TRANSFORMERS_JS):
+        if why := install(packages=packages):
+            print(f"No {packages.what} ({why}): {packages.skipped} will skip.")
     return 0
 
 
