@@ -7,7 +7,7 @@ the embeddings itself: those of tokens are the head's weights if the model ties 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +182,32 @@ def _placed(model: bytes, entries: list[dict[str, Any]]) -> bytes:
     return serialized
 
 
-def parts_in(folder: Path) -> Iterator[Path]:
-    """Yield the files of weights in a folder."""
-    yield from sorted(folder.glob("weights.*.bin"))
+def check_tokenizer(model: Path) -> None:
+    """Raise PersonaError if the page can't tokenize as this model does."""
+    files = files_of(model)
+    try:
+        content = json.loads((files.folder / "tokenizer.json").read_text(encoding="utf-8"))
+        split = content["pre_tokenizer"] or {}
+        steps = split.get("pretokenizers", [split])
+        is_known = (
+            content["model"]["type"] == "BPE"
+            and not content["model"].get("byte_fallback")
+            and not content["model"].get("ignore_merges")
+            and not content["normalizer"]
+            and all(_is_known_step(step) for step in steps)
+            and steps[-1]["type"] == "ByteLevel"
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        is_known = False
+    if not is_known:
+        raise PersonaError(
+            "Its tokenizer is not known to the page, which reads byte-level BPE only.",
+            "Personas of the built-in base and of SmolLM2 can be put on the web.",
+        )
+
+
+def _is_known_step(step: Mapping[str, Any]) -> bool:
+    if step["type"] == "Digits":
+        return bool(step["individual_digits"])
+    is_plain = step.get("use_regex", True) and not step.get("add_prefix_space")
+    return step["type"] == "ByteLevel" and bool(is_plain)
