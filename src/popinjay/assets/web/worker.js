@@ -15,10 +15,9 @@ import { Tokenizer } from "./tokenizer.js";
 import { VerbatimIndex } from "./verbatim_index.js";
 import { unpackWeights } from "./weights.js";
 
-const LIGHT = 20_000_000; // bytes of weights up to which ten drafts are written side by side
-const MANY_ROWS = 10, FEW_ROWS = 4;
+const ROWS = 10; // drafts that are written side by side
 
-let decoder, filters, rows, current = 0;
+let decoder, filters, current = 0;
 let queue = Promise.resolve();
 
 async function load() {
@@ -40,7 +39,6 @@ async function load() {
   const weights = [];
   for (const part of parts) weights.push(await get(part));
   const engine = await factory({ numThreads: 1, wasmBinary: wasm.buffer });
-  rows = layout.memory > LIGHT ? FEW_ROWS : MANY_ROWS;
   decoder = await OnnxDecoder.open(engine, layout, graph, unpackWeights(layout, weights), tokenizer);
 }
 
@@ -50,7 +48,7 @@ async function write({ id, options }) {
   const buffer = new StreamBuffer();
   const told = new Set();
   let tokens = 0, first = 0, counted = performance.now();
-  await generate(decoder, request, rows, (drafts) => {
+  await generate(decoder, request, ROWS, (drafts) => {
     tokens += drafts.length;
     for (const draft of drafts) {
       const text = buffer.push(draft);
