@@ -42,5 +42,7 @@ def export(request: ExportRequest) -> Exported:
     write_model(model, request.folder / "model", request.quant)
     request.progress("the page", 2, 3)
     write_page(request)
-    command = f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(request.place))}"
+    command = (
+        f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(request.place))}"
+    )
     return Exported(request.place / "index.html", command)

@@ -125,7 +125,7 @@ def _fetched(listener: Listener, allow_local: bool) -> list[bytes]:
             f"The engine of the page, {NAME} {VERSION}, can't be fetched: {error.message}",
             "Export again while you are online: it is fetched once, and kept.",
         ) from error
-    if response.status != 200:  # noqa: PLR2004
+    if response.status != 200:
         raise OptionError(
             f"{registry} has no {NAME} {VERSION} (status {response.status}).",
             f"A mirror may be set in {REGISTRY_SETTING}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import shutil
 from html import escape
@@ -20,7 +21,7 @@ from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.model_files import files_of
 from popinjay.options import SayOptions
 from popinjay.picture.avatar import PALETTE, colour_of, initial_svg
-from popinjay.post import read_authors, read_rows
+from popinjay.post import Author, read_authors, read_rows
 from popinjay.report.saved import load_report
 from popinjay.report.verdict import plain_verdict
 from popinjay.sampling.filters import MIN_HOLDERS
@@ -74,13 +75,12 @@ def write_indexes(run: Run, folder: Path) -> None:
 
 def facts_of(run: Run, what: About, avatar: str) -> dict[str, Any]:
     """Return what the page says of a persona: texts, which it shows as texts, and settings."""
-    authors = read_authors(run.file("authors.json"))
     asked = run.record.asked
     whose = WHOSE.get(asked.whose or "")
     return {
         "name": run.name,
         "title": " & ".join(what.authors) or run.name,
-        "handles": [author.handle for author in authors],
+        "handles": [author.handle for author in _authors(run)],
         "avatar": avatar,
         "description": what.description,
         "base": what.base,
@@ -99,6 +99,11 @@ def facts_of(run: Run, what: About, avatar: str) -> dict[str, Any]:
             "maxChars": SayOptions.max_chars,
         },
     }
+
+
+def _authors(run: Run) -> list[Author]:
+    file = run.file("authors.json")
+    return read_authors(file) if file.is_file() else []
 
 
 def _verdict(run: Run) -> str:
@@ -120,7 +125,7 @@ def _special_tokens(run: Run) -> dict[str, Any]:
 
 def _add_avatar(run: Run, what: About, folder: Path) -> str:
     """Copy the first author's avatar, or draw an initial; return its file's name."""
-    authors = read_authors(run.file("authors.json"))
+    authors = _authors(run)
     handle = authors[0].handle if authors else run.name
     shown = run.file(IMAGES)
     for path in sorted(shown.iterdir()) if shown.is_dir() else ():
@@ -138,10 +143,12 @@ def _fill_in(path: Path, facts: dict[str, Any]) -> None:
     """Fill in a template: in HTML the texts are escaped, in JSON they are JSON."""
     text = path.read_text(encoding="utf-8")
     is_html = path.suffix == ".html"
-    for key in ("title", "description", "avatar"):
-        value = escape(facts[key]) if is_html else json.dumps(facts[key])[1:-1]
-        text = text.replace("{{" + key + "}}", value)
-    path.write_text(text, encoding="utf-8")
+
+    def value(found: re.Match[str]) -> str:
+        said = str(facts[found[1]])
+        return escape(said) if is_html else json.dumps(said)[1:-1]
+
+    path.write_text(re.sub(r"{{(\w+)}}", value, text), encoding="utf-8")
 
 
 def _write_service_worker(folder: Path) -> None:
