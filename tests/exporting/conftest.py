@@ -6,6 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from models import gpt2
+
+
+@pytest.fixture(scope="session")
+def long_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny GPT-2 with the positions that transformers assumes of a GGUF file."""
+    return gpt2(tmp_path_factory.mktemp("long-gpt2"), positions=1024)
+
 
 @pytest.fixture(scope="session")
 def tiny_gemma3(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -23,10 +31,10 @@ def tiny_gemma3(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hidden_size=64,
         intermediate_size=96,
         num_hidden_layers=6,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
-        query_pre_attn_scalar=32,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=256,
+        query_pre_attn_scalar=256,
         sliding_window=8,
         layer_types=["sliding_attention"] * 5 + ["full_attention"],
         bos_token_id=2,

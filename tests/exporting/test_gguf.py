@@ -27,7 +27,7 @@ from speaking_persona import BASE, put_persona
 TOKENS = [0, 61, 17, 200, 5, 44, 44, 9]
 
 
-@pytest.fixture(params=["tiny_gpt2", "tiny_llama", "tiny_gemma3"])
+@pytest.fixture(params=["long_gpt2", "tiny_llama", "tiny_gemma3"])
 def model(request: pytest.FixtureRequest) -> Path:
     """The folder of a tiny model of each family."""
     folder: Path = request.getfixturevalue(request.param)
@@ -45,7 +45,7 @@ def expected(folder: Path, tokens: list[int]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    ("quant", "most"), [("f16", 2e-3), ("q8_0", 0.03), ("q4_0", 0.4), ("q4_1", 0.4)]
+    ("quant", "most"), [("f32", 1e-4), ("f16", 2e-3), ("q8_0", 0.07), ("q4_0", 0.6), ("q4_1", 0.6)]
 )
 def test_transformers_computes_the_same_from_the_file(
     model: Path, tmp_path: Path, quant: str, most: float
@@ -138,7 +138,8 @@ def test_rows_that_are_no_multiple_of_32_stay_at_16_bits(tmp_path: Path) -> None
     assert kinds["blk.0.ffn_down.weight"] == "Q4_0"  # rows of 64
 
 
-@pytest.mark.parametrize("family", ["tiny_gpt2", "tiny_llama"])
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+@pytest.mark.parametrize("family", ["long_gpt2", "tiny_llama"])
 def test_an_adapter_is_merged(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
@@ -146,7 +147,7 @@ def test_an_adapter_is_merged(family: str, tmp_path: Path, request: pytest.Fixtu
 
     base: Path = request.getfixturevalue(family)
     loaded = AutoModelForCausalLM.from_pretrained(base)
-    layers = ["c_attn"] if family == "tiny_gpt2" else ["q_proj", "k_proj"]
+    layers = ["c_attn"] if family == "long_gpt2" else ["q_proj", "k_proj"]
     adapted = get_peft_model(
         loaded,
         LoraConfig(r=2, lora_alpha=8, target_modules=layers, fan_in_fan_out="gpt2" in family),

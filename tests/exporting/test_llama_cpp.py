@@ -20,7 +20,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 COUNT = 32  # tokens of a continuation
-NEAR = 1e-3  # logits this close may change places
+# Logits this close may change places. llama.cpp rounds what it multiplies with weights of 16 bits
+# to 16 bits too, which moves logits by up to some 1e-3.
+NEAR = {"f32": 1e-4, "f16": 2e-3}
 TEXTS = (
     "",
     " ",
@@ -50,8 +52,14 @@ def test_the_same_tokens(exact: tuple[LlamaCpp, TorchDecoder], text: str) -> Non
     assert theirs.encode(text) == [ours.bos_token, *ours.encode(text)]
 
 
-def test_the_same_greedy_continuations(exact: tuple[LlamaCpp, TorchDecoder]) -> None:
-    theirs, ours = exact
+@pytest.mark.parametrize("quant", NEAR)
+def test_the_same_greedy_continuations(
+    exact: tuple[LlamaCpp, TorchDecoder], quant: str, tmp_path: Path
+) -> None:
+    _, ours = exact
+    write_gguf(ModelFiles(BASE), tmp_path / "model.gguf", quant)
+    theirs = LlamaCpp(tmp_path / "model.gguf")
+    whole = 0
     assert len(PROMPTS) == 50
     for prompt in PROMPTS:
         tokens = [ours.bos_token, *ours.encode(prompt)]
@@ -59,10 +67,13 @@ def test_the_same_greedy_continuations(exact: tuple[LlamaCpp, TorchDecoder]) -> 
         ours.add(1)
         for token in theirs.greedy(tokens, COUNT):
             margin = logits.max() - logits[token]
-            assert margin < NEAR, f"{prompt!r}: {margin} below the best"
+            assert margin < NEAR[quant], f"{prompt!r}: {margin} below the best"
             if margin > 0:
                 break  # from here on both write different texts
             logits = ours.step([token])[0]
+        else:
+            whole += 1
+    assert whole >= 47  # are the same from the first token to the last
 
 
 def test_eight_bits_cost_less_than_half_a_percent(

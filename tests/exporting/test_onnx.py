@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from popinjay.cli.main import main
 from popinjay.errors import PersonaError
 from popinjay.exporting.export import export
-from popinjay.exporting.onnx import check as checking
-from popinjay.exporting.onnx.check import ExportedModel
+from popinjay.exporting.onnx import compare
+from popinjay.exporting.onnx.compare import ExportedModel
 from popinjay.exporting.onnx.graph import whole_model
 from popinjay.inference.onnx.architecture import read_architecture
 from popinjay.inference.onnx.decoder import OnnxDecoder
@@ -30,7 +30,10 @@ from speaking_persona import BASE, put_persona
 
 TOKENS = [0, 61, 17, 200, 5, 44, 44, 9, 120, 33, 34, 35]
 PROMPTS = ("My dream is", "", "I can't", "Today, 1234", "naïve 🙂", "the")
-COUNT = 24
+WORDS = ("the river", "sings  near", "a\n\nb", "the")  # what the tiny tokenizers know
+COUNT = 24  # tokens of a continuation
+# Logits this close may change places: Node has another version of ONNX Runtime.
+NEAR = {"q8": 0.1, "fp32": 1e-3}
 
 
 @pytest.fixture(params=["tiny_gpt2", "tiny_llama", "tiny_gemma"])
@@ -125,7 +128,7 @@ def test_what_would_write_something_else_is_not_exported(
     tiny_gpt2: Path, own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(put_persona(own_home, "ada", tiny_gpt2))
-    monkeypatch.setattr(checking, "MAX_DIVERGENCE", 1e-12)
+    monkeypatch.setattr(compare, "MAX_DIVERGENCE", 1e-12)
     with pytest.raises(PersonaError, match="would write something else"):
         export(run, "onnx", tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -151,18 +154,21 @@ def test_transformers_js_writes_the_same(
     out = tmp_path / "ada"
     export(Run(put_persona(own_home, "ada", source)), "onnx", out, ExportOptions(quant=quant))
     tokenizer = Tokenizer(out)
-    spelled = json.loads((out / "tokenizer_config.json").read_text())["eos_token"]
-    begin = spelled if tokenizer.bos_token == tokenizer.eos_token else ""
-    prompts = [prompt for prompt in PROMPTS if begin or prompt]
-    texts = _in_node(out, quant, [begin + prompt for prompt in prompts])
+    begin = json.loads((out / "tokenizer_config.json").read_text())["bos_token"]
+    prompts = WORDS if family == "tiny_gemma" else PROMPTS
+    found = _in_node(out, quant, [begin + prompt for prompt in prompts])
     model = ExportedModel(next((out / "onnx").iterdir()), read_architecture(out))
-    for prompt, text in zip(prompts, texts, strict=True):
-        tokens = [tokenizer.bos_token] * bool(begin) + tokenizer.encode(prompt)
-        assert text == _greedy(model, tokenizer, tokens), prompt
+    for prompt, (read, written, text) in zip(prompts, found, strict=True):
+        assert read == [tokenizer.bos_token, *tokenizer.encode(prompt)]
+        assert text == tokenizer.decode(written)
+        assert len(written) == COUNT or written[-1] == tokenizer.eos_token
+        logits = model.logits([*read, *written[:-1]])[len(read) - 1 :]
+        below = logits.max(axis=1) - logits[range(len(written)), written]
+        assert below.max() < NEAR[quant], prompt
 
 
-def _in_node(out: Path, quant: str, prompts: list[str]) -> list[str]:
-    """Return what transformers.js writes after each prompt."""
+def _in_node(out: Path, quant: str, prompts: list[str]) -> list[tuple[list[int], list[int], str]]:
+    """Return the tokens that transformers.js reads and writes, and what it writes as a text."""
     script = TRANSFORMERS_JS.file.with_name("greedy.mjs")
     modules = folder(TRANSFORMERS_JS) / "node_modules"
     done = subprocess.run(
@@ -173,16 +179,5 @@ def _in_node(out: Path, quant: str, prompts: list[str]) -> list[str]:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    texts: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return texts
-
-
-def _greedy(model: ExportedModel, tokenizer: Tokenizer, tokens: list[int]) -> str:
-    """Return the most likely text after these tokens."""
-    written = list(tokens)
-    while len(written) < len(tokens) + COUNT:
-        token = int(model.logits(written)[-1].argmax())
-        if token == tokenizer.eos_token:
-            break
-        written.append(token)
-    return tokenizer.decode(written[len(tokens) :])
+    rows = json.loads(done.stdout.splitlines()[-1])
+    return [(row["read"], row["written"], row["text"]) for row in rows]

@@ -101,6 +101,7 @@ def test_json_output_matches_its_documentation(
         ["status"],
         ["lineage", "ada_l"],
         ["bases"],
+        ["export", "ada_l", "--to", "gguf", "--out", str(own_home / "exported")],
         publish,
         forget,
     ):

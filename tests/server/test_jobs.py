@@ -124,11 +124,12 @@ def test_a_persona_is_trained_again_for_longer(ada: Path, tiny_gpt2: Path, tmp_p
         assert (done["state"], done["result"]) == ("done", {"persona": "ada_l"})
         timed = client.post("/api/personas/ada_l/retrain", {"budget": "2s"})
         assert client.wait(timed["id"], "done", "failed")["state"] == "done"
-        longer = client.post("/api/personas/ada_l/retrain", {"longer": True})
-        assert longer["options"] == {"budget": "4s"}
-        client.post(f"/api/jobs/{longer['id']}/stop")
         refused = client.ask("POST", "/api/personas/ada_l/retrain", {"budget": "for ever"})
         assert refused.status == 422
+        longer = client.post("/api/personas/ada_l/retrain", {"longer": True})
+        assert longer["options"] == {"budget": "4s"}
+        assert client.ask("POST", "/api/personas/ada_l/retrain", {}).status == 409  # one at a time
+        client.post(f"/api/jobs/{longer['id']}/stop")
         client.wait(longer["id"], "stopped", "done")
     assert tomllib.loads((tmp_path / "ada_l" / "run.toml").read_text())["stages"]["train"][
         "options"

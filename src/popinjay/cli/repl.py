@@ -217,8 +217,8 @@ class Session:
         self._print(ESCAPE, "dim")
         self._print(f"Saved posts are in {self._persona.run.file(FILE)}", "dim")
         self._print(
-            f"The temperature is {self._options.temperature}; to start with another: "
-            f"popinjay say {self._persona.name} --temperature 1.1",
+            f"The temperature is {self._options.temperature}; say --temperature 1.1 starts with "
+            "another.",
             "dim",
         )
 

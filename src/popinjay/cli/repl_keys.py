@@ -18,7 +18,7 @@ KEYS = (
     ("q", "quit, as does Ctrl-D; Ctrl-C stops the writing"),
 )
 ESCAPE = "To begin posts with one of these keys, type a space before it."
-FIRST_HINT = "r ten others, + - more or less daring, 3 copies the third, s 3 saves it, ? all keys"
+FIRST_HINT = "r ten others, + - more or less daring, 3 copies the third, s 3 saves it, ? help"
 
 
 class Action(Enum):

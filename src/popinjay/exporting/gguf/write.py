@@ -33,7 +33,7 @@ from popinjay.models.model_files import ModelFiles
 ROW = 32  # weights with a common scale: only matrices with rows of a multiple can be quantized
 # The type of matrices, and that of embeddings and of the head, which suffer most from few bits.
 TYPES = {"q8_0": ("Q8_0", "Q8_0"), "f16": ("F16", "F16")}
-TYPES |= {"q4_0": ("Q4_0", "Q8_0"), "q4_1": ("Q4_1", "Q8_0")}
+TYPES |= {"q4_0": ("Q4_0", "Q8_0"), "q4_1": ("Q4_1", "Q8_0"), "f32": ("F32", "F32")}
 EMBEDDINGS = ("token_embd.weight", "output.weight")
 OFF = 0  # of top-k and min-p
 
@@ -95,7 +95,7 @@ def write_gguf(
 
 def bytes_of(parameters: int, quant: str) -> int:
     """Return about how many bytes a file has for a model of so many parameters."""
-    bits = {"f16": 16.0, "q8_0": 8.5, "q4_0": 5.5, "q4_1": 6.0}[quant]
+    bits = {"f32": 32.0, "f16": 16.0, "q8_0": 8.5, "q4_0": 5.5, "q4_1": 6.0}[quant]
     return round(parameters * bits / 8) + 2_000_000
 
 
@@ -115,7 +115,8 @@ def _type(tensor: Tensor, quant: str) -> str:
     """Return the type of a tensor in the file."""
     if not tensor.is_matrix:
         return "F32"
-    return "F16" if tensor.shape[-1] % ROW else TYPES[quant][tensor.name in EMBEDDINGS]
+    type = TYPES[quant][tensor.name in EMBEDDINGS]
+    return "F16" if type.startswith("Q") and tensor.shape[-1] % ROW else type
 
 
 def _dtype(type: Any) -> Any:
@@ -148,7 +149,7 @@ def _add_about(writer: Any, about: About, tensors: list[Tensor], quant: str) -> 
     writer.add_tags(["popinjay", "text-generation"])
     if about.languages:
         writer.add_languages(list(about.languages))
-    kind = "MOSTLY_F16" if quant == "f16" else f"MOSTLY_{quant.upper()}"
+    kind = "ALL_F32" if quant == "f32" else f"MOSTLY_{quant.upper()}"
     writer.add_file_type(LlamaFileType[kind])
     writer.add_quantization_version(2)
     writer.add_sampling_temp(about.sampling.temperature)

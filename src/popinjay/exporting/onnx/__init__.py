@@ -10,7 +10,7 @@ from typing import Any
 from popinjay.errors import PersonaError
 from popinjay.exporting.about import About, about
 from popinjay.exporting.exporter import Exported, ExportRequest
-from popinjay.exporting.onnx.check import check_export
+from popinjay.exporting.onnx.compare import check_export
 from popinjay.exporting.onnx.graph import whole_model
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.inference.onnx.architecture import UnknownWeights, read_architecture

@@ -49,12 +49,14 @@ def whole_model(
     """
     builder = Builder(architecture, bare(architecture, tensors), exact, not exact, release)
     FAMILIES[architecture.family](builder)
-    transformer = list(builder.nodes)
-    builder.nodes.clear()
+    transformer = len(builder.nodes)
     _add_lengths(builder)
     _add_embedding(builder)
-    builder.nodes += _renamed(transformer, architecture)
+    before = len(builder.nodes)
     _add_logits(builder)
+    nodes = builder.nodes
+    _rename(nodes[:transformer], architecture)
+    nodes[:] = nodes[transformer:before] + nodes[:transformer] + nodes[before:]
     return _model(builder)
 
 
@@ -108,20 +110,18 @@ def _quantized_rows(builder: Builder, name: str) -> str:
     return builder.node("Mul", [centred, wide], domain="")
 
 
-def _renamed(nodes: list[Any], architecture: Architecture) -> list[Any]:
+def _rename(nodes: list[Any], architecture: Architecture) -> None:
     """Give the caches the names that transformers.js looks for."""
     names = {"logits": "asked.logits"}
     for layer in range(architecture.layers):
         for kind in ("key", "value"):
             names[f"{kind}.{layer}"] = f"past_key_values.{layer}.{kind}"
             names[f"new_{kind}.{layer}"] = f"present.{layer}.{kind}"
-    for place, node in enumerate(nodes):
-        node.name = f"{node.name}.{place}"
+    for node in nodes:
         for tensors in (node.input, node.output):
             for index, name in enumerate(tensors):
                 if name in names:
                     tensors[index] = names[name]
-    return nodes
 
 
 def _add_logits(builder: Builder) -> None:

@@ -1,4 +1,4 @@
-// Print what transformers.js writes greedily after each prompt, as JSON.
+// Print the tokens that transformers.js reads of each prompt and writes greedily after it, as JSON.
 // Usage: node greedy.mjs MODULES FOLDER DTYPE TOKENS < prompts.json
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -6,19 +6,26 @@ import { pathToFileURL } from "node:url";
 
 const [modules, folder, dtype, tokens] = process.argv.slice(2);
 const library = join(modules, "@huggingface/transformers/dist/transformers.node.mjs");
-const { env, pipeline } = await import(pathToFileURL(library));
+const { env, AutoModelForCausalLM, AutoTokenizer } = await import(pathToFileURL(library));
 env.localModelPath = dirname(folder) + "/";
 env.allowRemoteModels = false;
-const generate = await pipeline("text-generation", basename(folder), { dtype });
-const texts = [];
+const name = basename(folder);
+const tokenizer = await AutoTokenizer.from_pretrained(name);
+const model = await AutoModelForCausalLM.from_pretrained(name, { dtype });
+const found = [];
 for (const prompt of JSON.parse(readFileSync(0, "utf8"))) {
-  const [found] = await generate(prompt, {
+  const inputs = tokenizer(prompt);
+  const output = await model.generate({
+    ...inputs,
     do_sample: false,
     max_new_tokens: Number(tokens),
     min_new_tokens: 0,
     suppress_tokens: null,
-    return_full_text: false,
   });
-  texts.push(found.generated_text);
+  const read = inputs.input_ids.tolist()[0].map(Number);
+  const all = output.tolist()[0].map(Number);
+  const written = all.slice(read.length);
+  const text = tokenizer.decode(written, { skip_special_tokens: true });
+  found.push({ read, written, text });
 }
-console.log(JSON.stringify(texts));
+console.log(JSON.stringify(found));
