@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from popinjay import options
 from popinjay.cli import progress, show_export, terminal
 from popinjay.cli.commands import chosen_options
 from popinjay.errors import OptionError
+from popinjay.interrupts import Terminated
 
 
 def do_export(args: argparse.Namespace) -> None:
@@ -22,6 +25,8 @@ def do_export(args: argparse.Namespace) -> None:
         raise OptionError(
             "export needs --to: the kind of export.", "Which there are: popinjay export --list"
         )
+    if args.open and args.to != "web":
+        raise OptionError("Only an export to web can be opened in a browser.", "Add: --to web")
     from popinjay.exporting.export import export
     from popinjay.store.run import Run
 
@@ -41,6 +46,22 @@ def do_export(args: argparse.Namespace) -> None:
         terminal.show_json(document)
     else:
         show_export.show_exported(document)
+    if args.open and result.folder:
+        _open(result.folder)
+
+
+def _open(folder: Path) -> None:
+    """Serve an exported page on this machine until Ctrl-C, and open it in the browser."""
+    import threading
+    import webbrowser
+
+    from popinjay.exporting.web.serving import served
+
+    with served(folder) as address:
+        print(f"{address} (Ctrl-C stops it)", flush=True)
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        with suppress(KeyboardInterrupt, Terminated):
+            threading.Event().wait()
 
 
 def _list_kinds(args: argparse.Namespace) -> None:

@@ -64,7 +64,7 @@ def test_the_folder_is_small_and_whole(run: Run, tmp_path: Path) -> None:
     worker = (out / "sw.js").read_text()
     assert listed["version"] in worker
     assert '"page.js"' in worker
-    assert "weights" not in worker.partition("]")[0]
+    assert "model/" not in worker
     assert "Microsoft" in (out / "engine/LICENSE").read_text()
 
 
@@ -213,7 +213,6 @@ def test_without_a_network_one_sentence_says_so(
 ) -> None:
     put_author(own_home)
     monkeypatch.setenv(engine.REGISTRY_SETTING, "http://127.0.0.1:9")
-    with pytest.raises(SystemExit):
-        main(["export", "ada", "--to", "web", "--out", str(tmp_path / "out")])
-    assert "onnxruntime-web" in capsys.readouterr().err
+    assert main(["export", "ada", "--to", "web", "--out", str(tmp_path / "out")])
+    assert "online" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
