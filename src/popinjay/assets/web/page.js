@@ -114,8 +114,8 @@ function describe() {
   at("engine").textContent = `${persona.engine.name} ${persona.engine.version}`;
   const base = persona.base_url ? element("a", { href: persona.base_url }, persona.base) : persona.base;
   const facts = [
-    ["Base model", base], ["Licence", persona.license], ["Consent", persona.whose],
-    ["Languages", persona.languages.join(", ")], ["Removal", persona.contact]];
+    ["Base model", base], ["Licence", persona.license], ["Whose words", persona.whose],
+    ["Languages", persona.languages.join(", ")], ["To have it removed", persona.contact]];
   at("card").replaceChildren(...facts.filter(([, value]) => value).flatMap(
     ([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
   if (/^https:\/\//.test(persona.homepage)) {

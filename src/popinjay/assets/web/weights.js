@@ -1,18 +1,19 @@
 // The weights of a model, from the parts that a host serves.
 
-const BLOCK = 32; // inputs that share a step, as in packing.py
-const STEPS_PER_UNIT = 12;
+const BLOCK = 32, HALF = BLOCK / 2; // inputs that share a step, as in packing.py
 
-// Return the model's memory: every tensor at its offset, those packed in 4 bits unpacked to 8.
+// Return the model's memory: every tensor at its offset, those packed in fewer bits unpacked to 8.
 export function unpackWeights(layout, parts) {
   const memory = new Uint8Array(layout.memory);
   const reader = new Reader(parts);
   for (const tensor of layout.tensors) {
     if (tensor.packed) {
       const [inputs, outputs] = tensor.shape;
+      const steps = new Int8Array(reader.take((inputs / BLOCK) * outputs).buffer);
       const nibbles = reader.take((inputs / 2) * outputs);
-      const steps = reader.take((inputs / BLOCK) * outputs);
-      unpack(nibbles, steps, outputs, new Int8Array(memory.buffer, tensor.offset, tensor.bytes));
+      const fifths = tensor.packed > 4 ? reader.take((inputs / 8) * outputs) : null;
+      const values = new Int8Array(memory.buffer, tensor.offset, tensor.bytes);
+      unpack({ steps, nibbles, fifths }, outputs, values);
     } else {
       reader.copy(tensor.bytes, memory, tensor.offset);
     }
@@ -21,37 +22,21 @@ export function unpackWeights(layout, parts) {
 }
 
 // Unpack a matrix, exactly as `unpack` of packing.py.
-export function unpack(nibbles, steps, outputs, values) {
-  const rounded = roundedProducts();
-  const half = BLOCK / 2;
-  for (let block = 0; block * outputs < steps.length; block++) {
-    for (let row = 0; row < half; row++) {
-      const from = (block * half + row) * outputs;
-      const low = (block * BLOCK + row) * outputs;
-      const high = low + half * outputs;
-      for (let column = 0; column < outputs; column++) {
-        const pair = nibbles[from + column];
-        const step = steps[block * outputs + column] << 4;
-        values[low + column] = rounded[step | (pair & 15)];
-        values[high + column] = rounded[step | (pair >> 4)];
-      }
+export function unpack({ steps, nibbles, fifths }, outputs, values) {
+  const bits = fifths ? 5 : 4;
+  const shift = bits - 1, middle = 1 << shift, half = middle >> 1;
+  for (let row = 0; row < values.length / outputs; row++) {
+    const block = Math.floor(row / BLOCK), inside = row % BLOCK;
+    const from = (block * HALF + (inside % HALF)) * outputs;
+    const high = inside < HALF ? 0 : 4;
+    const eighth = (row >> 3) * outputs;
+    for (let column = 0; column < outputs; column++) {
+      let whole = (nibbles[from + column] >> high) & 15;
+      if (fifths) whole |= ((fifths[eighth + column] >> (row & 7)) & 1) << 4;
+      const value = ((whole - middle) * steps[block * outputs + column] + half) >> shift;
+      values[row * outputs + column] = Math.max(-127, Math.min(127, value));
     }
   }
-}
-
-let products;
-
-function roundedProducts() {
-  if (products) return products;
-  products = new Int8Array(256 * 16);
-  for (let step = 0; step < 256; step++) {
-    for (let nibble = 0; nibble < 16; nibble++) {
-      const product = (nibble - 8) * step;
-      const value = Math.floor((2 * product + STEPS_PER_UNIT) / (2 * STEPS_PER_UNIT));
-      products[(step << 4) | nibble] = Math.max(-127, Math.min(127, value));
-    }
-  }
-  return products;
 }
 
 class Reader {

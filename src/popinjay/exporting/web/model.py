@@ -29,6 +29,8 @@ PART_BYTES = 90 << 20  # of a file: hosts refuse files of 100 MB
 Q8, Q4 = "q8", "q4"
 EMBEDDING, POSITIONS = "embedding", "positions"
 ALIGNMENT = 64  # bytes
+# In the names of matrices that get five bits where the others get four.
+FIVE_BITS = ("embed_tokens", "wte", EMBEDDING, "down_proj", "o_proj", "q_proj")
 
 
 def write_model(model: Path, folder: Path, quant: str) -> None:
@@ -57,10 +59,9 @@ def write_model(model: Path, folder: Path, quant: str) -> None:
         ) from error
     tensors = dict(graph.weights)
     embedding = _add_embeddings(tensors, architecture, bare(architecture, weights))
-    packed = quant == Q4
     with _Parts(folder) as parts:
         entries = [
-            _write_tensor(parts, name, tensor, packed=packed and name != embedding["values"])
+            _write_tensor(parts, name, tensor, 8 if quant == Q8 else _bits(name))
             for name, tensor in tensors.items()
         ]
     (folder / GRAPH).write_bytes(_placed(graph.model, entries))
@@ -135,21 +136,24 @@ class _Parts:
             content = content[len(piece) :]
 
 
-def _write_tensor(
-    parts: _Parts, name: str, tensor: NDArray[Any], *, packed: bool
-) -> dict[str, Any]:
+def _write_tensor(parts: _Parts, name: str, tensor: NDArray[Any], bits: int) -> dict[str, Any]:
     """Write a tensor behind the others; return its entry in the layout, without its offset."""
     import numpy as np
 
     entry: dict[str, Any] = {"name": name, "shape": list(tensor.shape), "bytes": tensor.nbytes}
     entry["type"] = tensor.dtype.name
-    if packed and tensor.dtype == np.int8 and not tensor.shape[0] % BLOCK:
-        entry["packed"] = True
-        for part in pack(tensor):
+    if bits < 8 and tensor.dtype == np.int8 and not tensor.shape[0] % BLOCK:
+        entry["packed"] = bits
+        for part in pack(tensor, bits):
             parts.write(_bytes(part))
     else:
         parts.write(_bytes(tensor))
     return entry
+
+
+def _bits(name: str) -> int:
+    """Return in how many bits a matrix is packed: those that a model feels most get five."""
+    return 5 if any(part in name for part in FIVE_BITS) else 4
 
 
 def _bytes(tensor: NDArray[Any]) -> memoryview:
