@@ -2,9 +2,11 @@
 
 export async function answers(cases, base, tokenizerFile) {
   const load = (name) => import(`${base}${name}.js`);
-  const [words, post, prompt, handles, masking, filters, index, sampler, tokenizers, streaming]
+  const [words, post, prompt, handles, masking, filters, index, sampler, tokenizers, streaming,
+    sequences]
     = await Promise.all(["words", "post", "prompt", "handles", "masking", "filters",
-      "verbatim_index", "sampler", "tokenizer", "detokenizer"].map(load));
+      "verbatim_index", "sampler", "tokenizer", "detokenizer",
+      "sequence"].map(load));
   const bytes = (hex) => Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
   const marked = new index.VerbatimIndex(bytes(cases.copies.marked));
   const copies = new index.VerbatimIndex(bytes(cases.copies.index), marked);
@@ -19,6 +21,15 @@ export async function answers(cases, base, tokenizerFile) {
   const judge = (text, finished, typed, maxChars) => {
     const verdict = output.judge(text, finished, typed, { maxChars });
     return [verdict.text, verdict.finished, verdict.rejection];
+  };
+  const draft = ([text, read, healed, tokens, most]) => {
+    const begun = { tokens: [0, ...read], healedTokens: healed, continuations: [], text };
+    const decoder = {
+      eosToken: 0, pieces: tokenizer.pieces, decode: (some) => tokenizer.decode(some) };
+    const one = new sequences.TokenSequence(
+      { seed: 1, place: 0, attempt: 0 }, decoder, begun, 1, most, null);
+    for (const token of tokens) if (!one.over) one.append(token);
+    return [one.count, one.finished, one.over, one.partialText(), one.text()];
   };
   const sample = ([params, quantiles]) => {
     const names = { temperature: "temperature", top_p: "topP", top_k: "topK", min_p: "minP",
@@ -66,6 +77,7 @@ export async function answers(cases, base, tokenizerFile) {
       const tokens = tokenizer.encode(text);
       return [text, tokens, tokenizer.decode(tokens)];
     }),
+    sequences: cases.sequences.map((row) => [...row.slice(0, 5), draft(row)]),
     detokenized: cases.detokenized.map(([tokens]) => {
       const text = new streaming.StreamingDetokenizer(tokenizer.pieces, { healedTokens: [] });
       return [tokens, tokens.map((token) => text.add(token))];

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from shutil import copyfile, copytree
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from popinjay.inference.tokenizer import Tokenizer
 from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.sampling.filters import OutputFilters, settled
-from popinjay.sampling.prompt import tidy
+from popinjay.sampling.prompt import PrefilledPrompt, tidy
 from popinjay.sampling.sampler import Sampler, SamplingParams
+from popinjay.sampling.sequence import SequenceKey, TokenSequence
 from popinjay.text import masking
 from popinjay.text.handles import HandleWatch, find_handles, names_in
 from popinjay.text.verbatim_index import VerbatimIndex
@@ -105,6 +107,20 @@ def test_tokens_in_python() -> None:
     for tokens, texts in CASES["detokenized"]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         assert [decoder.decode(pieces[token]) for token in tokens] == texts
+
+
+def test_drafts_in_python() -> None:
+    tokenizer = Tokenizer(BASE)
+    decoder = SimpleNamespace(eos_token=0, pieces=lambda: tokenizer.pieces, decode=tokenizer.decode)
+    for text, read, healed, tokens, most, expected in CASES["sequences"]:
+        nothing = np.zeros(0, np.float32)
+        prompt = PrefilledPrompt([0, *read], healed, [], nothing, text, nothing)
+        draft = TokenSequence(SequenceKey(1, 0, 0), cast("Any", decoder), prompt, 1, most, None)
+        for token in tokens:
+            if not draft.over:
+                draft._append(token)
+        found = [draft.count, draft.finished, draft.over, draft.partial_text(), draft.text()]
+        assert found == expected
 
 
 @needs_chromium

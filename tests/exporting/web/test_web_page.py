@@ -152,20 +152,28 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
     import numpy as np
 
     from popinjay.inference.onnx.decoder import OnnxDecoder
+    from popinjay.sampling.prompt import prefill
 
     decoder = OnnxDecoder(own_home / "ada/model")
     prompts = ["My dream is", "The best thing about", "I can't believe"]
     read = [[decoder.bos_token, *decoder.encode(prompt)] for prompt in prompts]
+    beginnings = ["", "My dream is ", "I am an astron", "the 日本", "😀", "hello wor"]
     with static_host(site) as host:
         page = browser.new_page()
         page.goto(f"{host.address}below/ada/persona.json")
         found = page.evaluate(
-            """async (prompts) => {
+            """async ([prompts, beginnings]) => {
                 const base = new URL(".", location.href).href;
                 const load = (name) => import(`${base}${name}`);
                 const { default: factory } = await load("engine/ort-wasm-simd-threaded.mjs");
                 const { OnnxDecoder } = await load("decoder.js");
+                const { prefill } = await load("prompt.js");
+                const { Tokenizer } = await load("tokenizer.js");
                 const { unpackWeights } = await load("weights.js");
+                const json = async (name) => (await fetch(base + name)).json();
+                const persona = await json("persona.json");
+                const tokenizer = new Tokenizer(
+                    await json("model/tokenizer.json"), persona.special);
                 const get = async (name) => new Uint8Array(
                     await (await fetch(`${base}model/${name}`)).arrayBuffer());
                 const layout = await (await fetch(`${base}model/model.json`)).json();
@@ -173,7 +181,7 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
                 for (const part of layout.parts) parts.push(await get(part));
                 const decoder = await OnnxDecoder.open(
                     await factory({ numThreads: 1 }), layout, await get("model.onnx"),
-                    unpackWeights(layout, parts), { suppressedTokens: [] });
+                    unpackWeights(layout, parts), tokenizer);
                 const logits = [];
                 for (const prompt of prompts) {
                     await decoder.prefill(prompt.slice(0, -1));
@@ -181,11 +189,19 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
                     const rows = await decoder.step([prompt[0], prompt.at(-1)]);
                     logits.push([...rows.subarray(rows.length / 2)]);
                 }
-                return logits;
+                const begun = [];
+                for (const one of beginnings) {
+                    const prompt = await prefill(decoder, one, 10);
+                    begun.push([prompt.tokens, prompt.healedTokens, prompt.continuations]);
+                }
+                return [logits, begun];
             }""",
-            read,
+            [read, beginnings],
         )
-    for tokens, logits in zip(read, found, strict=True):
+    for beginning, prompt in zip(beginnings, found[1], strict=True):
+        begun = prefill(decoder, beginning, 10)
+        assert prompt == [begun.tokens, begun.healed_tokens, [*map(list, begun.continuations)]]
+    for tokens, logits in zip(read, found[0], strict=True):
         expected = decoder.prefill(tokens)
         assert np.argmax(logits) == np.argmax(expected)
         assert np.abs(np.array(logits) - expected).max() < 0.5  # embeddings in 8 bits

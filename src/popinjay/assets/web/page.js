@@ -115,11 +115,19 @@ function describe() {
   const base = persona.base_url ? element("a", { href: persona.base_url }, persona.base) : persona.base;
   const facts = [
     ["Base model", base], ["Licence", persona.license], ["Whose words", persona.whose],
-    ["Languages", persona.languages.join(", ")], ["To have it removed", persona.contact]];
+    ["Languages", persona.languages.map(languageName).join(", ")], ["To have it removed", persona.contact]];
   at("card").replaceChildren(...facts.filter(([, value]) => value).flatMap(
     ([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
   if (/^https:\/\//.test(persona.homepage)) {
     at("popinjay").replaceChildren(element("a", { href: persona.homepage }, "Popinjay"));
   }
   if (persona.handles.length > 1) at("never").textContent = "They never said any of this.";
+}
+
+function languageName(code) {
+  try {
+    return new Intl.DisplayNames("en", { type: "language" }).of(code);
+  } catch {
+    return code;
+  }
 }
