@@ -1,6 +1,6 @@
 """Measure exported pages in Chromium: sizes, the first post, tokens a second.
 
-    python bench/web.py NAME [NAME ...] [--quant q8 q4] [--runs 3] [--transformers-js FOLDER]
+    python bench/web.py NAME [NAME ...] [--quant q8 q5] [--runs 3] [--transformers-js FOLDER]
 
 Each persona is exported, served on loopback and opened in a new profile, with one thread. With
 `--transformers-js`, the folder of that package (of `npm install @huggingface/transformers`), its
@@ -63,7 +63,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="+", help="personas in POPINJAY_HOME")
-    parser.add_argument("--quant", nargs="+", default=["q8", "q4"])
+    parser.add_argument("--quant", nargs="+", default=["q8", "q5"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--transformers-js", type=Path)
     return parser.parse_args()

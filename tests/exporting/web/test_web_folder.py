@@ -104,11 +104,11 @@ def test_a_hostile_name_is_text(run: Run, tmp_path: Path) -> None:
     assert "'unsafe-eval'" not in page
 
 
-def test_four_bits_are_smaller(run: Run, tmp_path: Path) -> None:
+def test_five_bits_are_smaller(run: Run, tmp_path: Path) -> None:
     eight = export(run, "web", tmp_path / "8")
-    four = export(run, "web", tmp_path / "4", ExportOptions(quant="q4"))
-    assert sum(dict(four.files).values()) < sum(dict(eight.files).values()) - 2_000_000
-    layout = json.loads((tmp_path / "4/model/model.json").read_text())
+    five = export(run, "web", tmp_path / "5", ExportOptions(quant="q5"))
+    assert sum(dict(five.files).values()) < sum(dict(eight.files).values()) - 2_000_000
+    layout = json.loads((tmp_path / "5/model/model.json").read_text())
     assert any(tensor.get("packed") for tensor in layout["tensors"])
 
 

@@ -2,7 +2,7 @@
 
 const BLOCK = 32, HALF = BLOCK / 2; // inputs that share a step, as in packing.py
 
-// Return the model's memory: every tensor at its offset, those packed in fewer bits unpacked to 8.
+// Return the model's memory: every tensor at its offset, those packed in 5 bits unpacked to 8.
 export function unpackWeights(layout, parts) {
   const memory = new Uint8Array(layout.memory);
   const reader = new Reader(parts);
@@ -11,7 +11,7 @@ export function unpackWeights(layout, parts) {
       const [inputs, outputs] = tensor.shape;
       const steps = new Int8Array(reader.take((inputs / BLOCK) * outputs).buffer);
       const nibbles = reader.take((inputs / 2) * outputs);
-      const fifths = tensor.packed > 4 ? reader.take((inputs / 8) * outputs) : null;
+      const fifths = reader.take((inputs / 8) * outputs);
       const values = new Int8Array(memory.buffer, tensor.offset, tensor.bytes);
       unpack({ steps, nibbles, fifths }, outputs, values);
     } else {
@@ -23,17 +23,16 @@ export function unpackWeights(layout, parts) {
 
 // Unpack a matrix, exactly as `unpack` of packing.py.
 export function unpack({ steps, nibbles, fifths }, outputs, values) {
-  const bits = fifths ? 5 : 4;
-  const shift = bits - 1, middle = 1 << shift, half = middle >> 1;
+  const shift = 4, highest = 1 << shift, half = highest >> 1;
   for (let row = 0; row < values.length / outputs; row++) {
     const block = Math.floor(row / BLOCK), inside = row % BLOCK;
     const from = (block * HALF + (inside % HALF)) * outputs;
     const high = inside < HALF ? 0 : 4;
     const eighth = (row >> 3) * outputs;
     for (let column = 0; column < outputs; column++) {
-      let whole = (nibbles[from + column] >> high) & 15;
-      if (fifths) whole |= ((fifths[eighth + column] >> (row & 7)) & 1) << 4;
-      const value = ((whole - middle) * steps[block * outputs + column] + half) >> shift;
+      const whole = ((nibbles[from + column] >> high) & 15)
+        | (((fifths[eighth + column] >> (row & 7)) & 1) << 4);
+      const value = ((whole - highest) * steps[block * outputs + column] + half) >> shift;
       values[row * outputs + column] = Math.max(-127, Math.min(127, value));
     }
   }

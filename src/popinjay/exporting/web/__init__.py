@@ -10,14 +10,14 @@ import shlex
 
 from popinjay.exporting.exporter import Exported, ExportRequest
 from popinjay.exporting.web.engine import ENGINE_BYTES, NAME, add_engine, is_kept
-from popinjay.exporting.web.model import Q4, Q8, check_tokenizer, write_model
+from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
 from popinjay.exporting.web.page import write_page
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
-QUANTS = (Q8, Q4)
+QUANTS = (Q8, Q5)
 PAGE_BYTES = 4_000_000  # the page, the tokenizer, the index
-BITS = {Q8: 8.2, Q4: 5.2}  # of a weight on the average, embeddings included
+BITS = {Q8: 8.2, Q5: 5.3}  # of a weight, scales included
 
 
 def check() -> None:

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 GRAPH, LAYOUT, WEIGHTS = "model.onnx", "model.json", "weights.{:03}.bin"
 MAX_CONTEXT = 1024  # tokens: more than a post takes, and little memory
 PART_BYTES = 90 << 20  # of a file: hosts refuse files of 100 MB
-Q8, Q4 = "q8", "q4"
+Q8, Q5 = "q8", "q5"
 EMBEDDING, POSITIONS = "embedding", "positions"
 ALIGNMENT = 64  # bytes
-# In the names of matrices that get five bits where the others get four.
-FIVE_BITS = ("embed_tokens", "wte", EMBEDDING, "down_proj", "o_proj", "q_proj")
 
 
 def write_model(model: Path, folder: Path, quant: str) -> None:
@@ -42,7 +40,7 @@ def write_model(model: Path, folder: Path, quant: str) -> None:
     Args:
         model: The model's folder.
         folder: The folder to write into, which is there.
-        quant: The bits of a weight in the file: Q8 or Q4.
+        quant: The bits of a weight in the file: Q8 or Q5.
     """
     files = files_of(model)
     try:
@@ -61,7 +59,7 @@ def write_model(model: Path, folder: Path, quant: str) -> None:
     embedding = _add_embeddings(tensors, architecture, bare(architecture, weights))
     with _Parts(folder) as parts:
         entries = [
-            _write_tensor(parts, name, tensor, 8 if quant == Q8 else _bits(name))
+            _write_tensor(parts, name, tensor, packed=quant == Q5)
             for name, tensor in tensors.items()
         ]
     (folder / GRAPH).write_bytes(_placed(graph.model, entries))
@@ -136,24 +134,21 @@ class _Parts:
             content = content[len(piece) :]
 
 
-def _write_tensor(parts: _Parts, name: str, tensor: NDArray[Any], bits: int) -> dict[str, Any]:
+def _write_tensor(
+    parts: _Parts, name: str, tensor: NDArray[Any], *, packed: bool
+) -> dict[str, Any]:
     """Write a tensor behind the others; return its entry in the layout, without its offset."""
     import numpy as np
 
     entry: dict[str, Any] = {"name": name, "shape": list(tensor.shape), "bytes": tensor.nbytes}
     entry["type"] = tensor.dtype.name
-    if bits < 8 and tensor.dtype == np.int8 and not tensor.shape[0] % BLOCK:
-        entry["packed"] = bits
-        for part in pack(tensor, bits):
+    if packed and tensor.dtype == np.int8 and not tensor.shape[0] % BLOCK:
+        entry["packed"] = True
+        for part in pack(tensor):
             parts.write(_bytes(part))
     else:
         parts.write(_bytes(tensor))
     return entry
-
-
-def _bits(name: str) -> int:
-    """Return in how many bits a matrix is packed: those that a model feels most get five."""
-    return 5 if any(part in name for part in FIVE_BITS) else 4
 
 
 def _bytes(tensor: NDArray[Any]) -> memoryview:
