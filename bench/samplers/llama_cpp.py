@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from popinjay.exporting.about import About
 from popinjay.exporting.gguf.write import write_gguf
 from popinjay.models.model_files import ModelFiles
 from popinjay.store.files import replacing
@@ -92,7 +93,7 @@ def llama_cpp_q8(folder: Path, work: Path, *, own: bool = True) -> Say:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
-            write_gguf(ModelFiles(folder), partial)
+            write_gguf(ModelFiles(folder), partial, about=About(folder.name))
     lib.llama_backend_init()
     model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
     if not model:

@@ -12,7 +12,18 @@ from installed import install
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, PersonaError
 from popinjay.events import Event, EventKind
-from popinjay.exporting import GROUP, Exporter, find, names, transformers
+from popinjay.exporting import (
+    GROUP,
+    Exporter,
+    adapter,
+    find,
+    gguf,
+    mlx,
+    names,
+    ollama,
+    onnx,
+    transformers,
+)
 from popinjay.exporting.export import RECORD, export
 from popinjay.options import ExportOptions
 from popinjay.store.run import Run
@@ -39,7 +50,8 @@ def export(request):
         raise OSError(28, "No space left on device")
     return Exported(request.place / "name.txt", f"cat {request.place / 'name.txt'}")
 """
-BUILT_IN: Exporter = transformers  # mypy checks here that it keeps to the protocol
+# mypy checks here that they keep to the protocol
+BUILT_IN: list[Exporter] = [adapter, gguf, mlx, ollama, onnx, transformers]
 
 
 @pytest.fixture

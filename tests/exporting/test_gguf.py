@@ -155,7 +155,7 @@ def test_an_adapter_is_merged(family: str, tmp_path: Path, request: pytest.Fixtu
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
-    adapted.save_pretrained(tmp_path / "adapter")
+    adapted.save_pretrained(str(tmp_path / "adapter"))
     with torch.inference_mode():
         logits = adapted(torch.tensor([TOKENS])).logits[0].numpy()
     write_gguf(ModelFiles(base, tmp_path / "adapter"), tmp_path / "model.gguf", "f16")

@@ -18,7 +18,7 @@ from popinjay.store.run import Run
 
 HELP = "the LoRA adapter alone for peft, to be loaded on its base model; only if tuned with LoRA"
 NEEDS = ""
-QUANTS = ()
+QUANTS: tuple[str, ...] = ()
 INSIDE = "adapter"  # in the folder of a whole model that was tuned with LoRA
 README = """---
 library_name: peft
@@ -67,7 +67,7 @@ def export(request: ExportRequest) -> Exported:
         shutil.copyfile(source / name, request.folder / name)
     if (model / GENERATION_CONFIG).is_file():
         shutil.copyfile(model / GENERATION_CONFIG, request.folder / GENERATION_CONFIG)
-    copy_terms(model, request.folder)
+    copy_terms(run, request.folder)
     what = about(run)
     (request.folder / "README.md").write_text(_readme(what), encoding="utf-8")
     base = str(_base_folder(run) or what.base_id)

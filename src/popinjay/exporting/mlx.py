@@ -13,7 +13,7 @@ HELP = (
     "persona is an adapter"
 )
 NEEDS = ""
-QUANTS = ()
+QUANTS: tuple[str, ...] = ()
 
 
 def check() -> None:

@@ -6,9 +6,12 @@ import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from popinjay.errors import PersonaError
 from popinjay.exporting.exporter import ExportRequest
+from popinjay.models import bases
 from popinjay.models.language_model import write_whole
 from popinjay.models.model_files import is_thin
+from popinjay.store.run import Run
 
 # What has to accompany weights that were made from others.
 TERMS = ("GEMMA_TERMS.html", "NOTICE*", "LICENSE*", "*TERMS*.html")
@@ -24,7 +27,7 @@ def plain_folder(request: ExportRequest) -> Path:
         return model
     request.note("The persona is an adapter: it is merged into its base model.")
     write_whole(model, request.folder)
-    copy_terms(model, request.folder)
+    copy_terms(request.run, request.folder)
     return request.place
 
 
@@ -33,8 +36,21 @@ def estimate_plain(parameters: int) -> int:
     return 4 * parameters
 
 
-def copy_terms(model: Path, folder: Path) -> None:
-    """Copy the licences and terms beside a model, which have to go along with it."""
-    for path in model.iterdir():
-        if any(fnmatchcase(path.name, form) for form in TERMS):
-            shutil.copyfile(path, folder / path.name)
+def copy_terms(run: Run, folder: Path) -> None:
+    """Copy the licences and terms of a persona's base model, which have to go along with it.
+
+    Raises PersonaError if there should be some and are not.
+    """
+    model = run.folder("model")
+    terms = [
+        path for path in model.iterdir() if any(fnmatchcase(path.name, form) for form in TERMS)
+    ]
+    base = bases.row(run.record.trained.base) if run.record.trained.base else None
+    if base and base.terms and base.terms.file not in {path.name for path in terms}:
+        raise PersonaError(
+            f"{run.name!r} is made from {base.name}, whose terms must go along with it, and "
+            f"{base.terms.file!r} is not beside the model.",
+            f"Make it again from {base.name}, which puts them there.",
+        )
+    for path in terms:
+        shutil.copyfile(path, folder / path.name)

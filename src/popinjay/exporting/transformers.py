@@ -10,7 +10,7 @@ HELP = (
     "the persona is an adapter"
 )
 NEEDS = ""
-QUANTS = ()
+QUANTS: tuple[str, ...] = ()
 
 
 def check() -> None:

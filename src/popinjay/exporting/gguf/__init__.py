@@ -73,7 +73,7 @@ def add_model(request: ExportRequest, what: About) -> str:
         what,
         lambda done, total: request.progress("writing tensors", done, total, "tensors"),
     )
-    copy_terms(folder, request.folder)
+    copy_terms(request.run, request.folder)
     return file
 
 

@@ -90,7 +90,7 @@ def export(request: ExportRequest) -> Exported:
     divergence = check_export(file, source, architecture)
     request.note(f"Its logits differ from the persona's by {divergence:.2g} nats a token.")
     add_configs(model, folder, request.quant)
-    copy_terms(source, folder)
+    copy_terms(request.run, folder)
     what = about(request.run)
     prompt = json.dumps(what.prompt("My dream is"), ensure_ascii=False)
     (folder / "README.md").write_text(_readme(request, what, prompt), encoding="utf-8")
