@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 
 from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.plain_folder import copy_terms
 from popinjay.exporting.web.engine import ENGINE_BYTES, NAME, add_engine, is_kept
 from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
 from popinjay.exporting.web.page import write_page
@@ -41,6 +42,7 @@ def export(request: ExportRequest) -> Exported:
     (request.folder / "model").mkdir()
     write_model(model, request.folder / "model", request.quant)
     request.progress("the page", 2, 3)
+    copy_terms(request.run, request.folder)
     write_page(request)
     command = (
         f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(request.place))}"
