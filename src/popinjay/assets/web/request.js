@@ -37,8 +37,7 @@ export class GenerationRequest {
     this.least = Math.min(MIN_TOKENS, this.most - 1, Math.floor(options.maxChars / 8));
     this.sampler = new Sampler(options, decoder.suppressedTokens);
     if (prompt.continuations.length) { // one of them is sampled; their numbers are no tokens
-      const { temperature, topP } = options;
-      this.first = new Sampler({ temperature, topP });
+      this.first = new Sampler({ ...options, repetitionPenalty: 1 });
       this.first.loadLogits(prompt.logits);
     } else {
       this.first = new Sampler(options, decoder.suppressedTokens);
