@@ -50,7 +50,7 @@ def pack(values: NDArray[np.int8]) -> Packed:
         best[better] = error[better]
         steps[better] = step[better]
     unsigned = (_rounded(blocks, steps) + HIGHEST).astype(np.uint8)
-    nibbles = unsigned[:, :HALF] & 15 | (unsigned[:, HALF:] & 15) << 4
+    nibbles = (unsigned[:, :HALF] & 15 | (unsigned[:, HALF:] & 15) << 4).astype(np.uint8)
     fifths = np.packbits(unsigned >> 4, axis=1, bitorder="little")
     return Packed(steps.astype(np.int8), nibbles.reshape(-1, outputs), fifths.reshape(-1, outputs))
 
@@ -66,7 +66,8 @@ def unpack(packed: Packed) -> NDArray[np.int8]:
     whole += np.unpackbits(fifths, axis=1, bitorder="little").astype(np.int32) << 4
     product = (whole - HIGHEST) * packed.steps[:, None].astype(np.int32)
     values = (product + HIGHEST // 2) >> BITS - 1  # rounded
-    return np.clip(values, -127, 127).astype(np.int8).reshape(blocks * BLOCK, outputs)
+    found: NDArray[np.int8] = np.clip(values, -127, 127).astype(np.int8)
+    return found.reshape(blocks * BLOCK, outputs)
 
 
 def _rounded(blocks: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArray[np.float32]:
