@@ -42,6 +42,7 @@ THEIRS = """<!doctype html><meta charset="utf-8"><title>transformers.js</title>
 <script type="module">
 import { env, pipeline } from "./lib/transformers.min.js";
 env.localModelPath = "./";
+env.allowLocalModels = true;
 env.allowRemoteModels = false;
 env.backends.onnx.wasm.numThreads = 1;
 const engine = new URL("./lib/ort-wasm-simd-threaded", location.href).href;

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 
 from popinjay import options
 from popinjay.cli import progress, show_export, terminal
+from popinjay.cli.command_serve import serve_folder
 from popinjay.cli.commands import chosen_options
 from popinjay.errors import OptionError
-from popinjay.interrupts import Terminated
 
 
 def do_export(args: argparse.Namespace) -> None:
@@ -47,21 +45,7 @@ def do_export(args: argparse.Namespace) -> None:
     else:
         show_export.show_exported(document)
     if args.open and result.folder:
-        _open(result.folder)
-
-
-def _open(folder: Path) -> None:
-    """Serve an exported page on this machine until Ctrl-C, and open it in the browser."""
-    import threading
-    import webbrowser
-
-    from popinjay.exporting.web.serving import served
-
-    with served(folder) as address:
-        print(f"{address} (Ctrl-C stops it)", flush=True)
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        with suppress(KeyboardInterrupt, Terminated):
-            threading.Event().wait()
+        serve_folder(result.folder)
 
 
 def _list_kinds(args: argparse.Namespace) -> None:

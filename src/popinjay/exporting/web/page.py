@@ -16,7 +16,7 @@ from popinjay import project_links
 from popinjay.errors import PersonaError
 from popinjay.exporting.about import About, about
 from popinjay.exporting.exporter import ExportRequest
-from popinjay.exporting.web import engine
+from popinjay.exporting.web.engine import NAME, VERSION
 from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.model_files import files_of
 from popinjay.options import SayOptions
@@ -91,7 +91,7 @@ def facts_of(run: Run, what: About, avatar: str) -> dict[str, Any]:
         "contact": asked.contact or "",
         "verdict": _verdict(run),
         "homepage": project_links.HOMEPAGE,
-        "engine": {"name": engine.NAME, "version": engine.VERSION, "license": "MIT"},
+        "engine": {"name": NAME, "version": VERSION, "license": "MIT"},
         "sampling": {
             "temperature": what.sampling.temperature,
             "topP": what.sampling.top_p,
