@@ -82,8 +82,13 @@ def test_it_writes_keeps_and_works_offline(site: Path, browser: Browser) -> None
         assert page.inner_text("#status") == "10 posts."
         page.locator("#posts button", has_text="Keep").first.click()
         assert page.locator("#kept-posts p").all_inner_texts() == posts[:1]
-        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        page.evaluate(
+            """() => new Promise((resolve) => {
+                const { serviceWorker } = navigator;
+                if (serviceWorker.controller) resolve();
+                serviceWorker.addEventListener("controllerchange", () => resolve());
+            })"""
+        )
     page.goto(address)  # the host is gone
     page.wait_for_selector(READY, timeout=SECONDS)
     assert page.locator("#kept-posts p").all_inner_texts() == posts[:1]
@@ -142,7 +147,7 @@ def test_what_is_copied_says_that_a_machine_wrote_it(site: Path, browser: Browse
         opened(page, f"{host.address}below/ada/")
         posts = write(page, "Today")
         page.locator("#posts button", has_text="Copy").first.click()
-        page.wait_for_function("document.getElementById('status').textContent.includes('Copied')")
+        page.locator("#status", has_text="Copied").wait_for()
         text = page.evaluate("navigator.clipboard.readText()")
     assert text.startswith(posts[0])
     assert "Written by a machine" in text
