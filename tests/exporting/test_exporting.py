@@ -23,6 +23,7 @@ from popinjay.exporting import (
     ollama,
     onnx,
     transformers,
+    web,
 )
 from popinjay.exporting.export import RECORD, export
 from popinjay.options import ExportOptions
@@ -51,7 +52,7 @@ def export(request):
     return Exported(request.place / "name.txt", f"cat {request.place / 'name.txt'}")
 """
 # mypy checks here that they keep to the protocol
-BUILT_IN: list[Exporter] = [adapter, gguf, mlx, ollama, onnx, transformers]
+BUILT_IN: list[Exporter] = [adapter, gguf, mlx, ollama, onnx, transformers, web]
 
 
 @pytest.fixture

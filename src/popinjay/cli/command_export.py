@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from popinjay import options
 from popinjay.cli import progress, show_export, terminal
+from popinjay.cli.command_serve import serve_folder
 from popinjay.cli.commands import chosen_options
 from popinjay.errors import OptionError
 
@@ -22,6 +23,8 @@ def do_export(args: argparse.Namespace) -> None:
         raise OptionError(
             "export needs --to: the kind of export.", "Which there are: popinjay export --list"
         )
+    if args.open and args.to != "web":
+        raise OptionError("Only an export to web can be opened in a browser.", "Add: --to web")
     from popinjay.exporting.export import export
     from popinjay.store.run import Run
 
@@ -41,6 +44,8 @@ def do_export(args: argparse.Namespace) -> None:
         terminal.show_json(document)
     else:
         show_export.show_exported(document)
+    if args.open and result.folder:
+        serve_folder(result.folder)
 
 
 def _list_kinds(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from popinjay.errors import OptionError
 from popinjay.interrupts import Terminated
@@ -25,6 +26,20 @@ def do_track(args: argparse.Namespace) -> None:
         print(f"{run.name}: {address} (Ctrl-C stops it)", flush=True)
         if not args.no_browser:
             webbrowser.open(address)
+        with suppress(KeyboardInterrupt, Terminated):
+            threading.Event().wait()
+
+
+def serve_folder(folder: Path) -> None:
+    """Serve an exported page on this machine until Ctrl-C, and open it in the browser."""
+    import threading
+    import webbrowser
+
+    from popinjay.exporting.web.serving import served
+
+    with served(folder) as address:
+        print(f"{address} (Ctrl-C stops it)", flush=True)
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         with suppress(KeyboardInterrupt, Terminated):
             threading.Event().wait()
 

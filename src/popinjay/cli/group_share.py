@@ -25,6 +25,7 @@ def export(actions: Any) -> None:
             "popinjay export --list",
             "popinjay export ada --to ollama",
             "popinjay export ada --to gguf --quant f16 --out ./ada-f16",
+            "popinjay export ada --to web --open",
         ),
     )
     add_name(added, optional=True)
@@ -38,6 +39,12 @@ def export(actions: Any) -> None:
         help="the folder to write; default: NAME-KIND in the working directory",
     )
     add_options(added, options.ExportOptions)
+    added.add_argument(
+        "--open",
+        action="store_true",
+        help="with --to web: serve the page on this machine until Ctrl-C, and open it in the "
+        "browser",
+    )
     added.add_argument(
         "--list", action="store_true", help="list the kinds of exports, and export nothing"
     )

@@ -20,6 +20,7 @@ BUILT_IN = {  # modules by name
     "adapter": "popinjay.exporting.adapter",
     "mlx": "popinjay.exporting.mlx",
     "transformers": "popinjay.exporting.transformers",
+    "web": "popinjay.exporting.web",
 }
 MEMBERS = ("HELP", "NEEDS", "QUANTS", "check", "estimate", "export")
 

@@ -1,0 +1,50 @@
+"""A persona as a folder of static files: a page that writes posts in the reader's own browser.
+
+Any host of static files serves it, below any path, and it works without a network after its first
+load. It holds the model, the engine and the page; of the posts it holds hashes only.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.plain_folder import copy_terms
+from popinjay.exporting.web.engine import ENGINE_BYTES, NAME, add_engine, is_kept
+from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
+from popinjay.exporting.web.page import write_page
+
+HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
+NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
+QUANTS = (Q8, Q5)
+PAGE_BYTES = 4_000_000  # the page, the tokenizer, the index
+BITS = {Q8: 8.2, Q5: 5.3}  # of a weight, scales included
+
+
+def check() -> None:
+    """Need nothing more: what is missing is fetched."""
+
+
+def estimate(parameters: int, quant: str) -> int:
+    """Return about how many bytes the folder has."""
+    return ENGINE_BYTES + PAGE_BYTES + int(parameters * BITS[quant] / 8)
+
+
+def export(request: ExportRequest) -> Exported:
+    """Write the folder."""
+    model = request.run.folder("model")
+    check_tokenizer(model)
+    if not is_kept():
+        request.note(f"Fetching {NAME} from the npm registry, once.")
+    request.progress("the engine", 0, 3)
+    add_engine(request.folder / "engine", request.listener)
+    request.progress("the model", 1, 3)
+    (request.folder / "model").mkdir()
+    write_model(model, request.folder / "model", request.quant)
+    request.progress("the page", 2, 3)
+    copy_terms(request.run, request.folder)
+    write_page(request)
+    command = (
+        f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(request.place))}"
+    )
+    return Exported(request.place / "index.html", command)

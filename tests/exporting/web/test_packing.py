@@ -1,0 +1,64 @@
+"""Weights in 5 bits: how near what is unpacked is, and that the page does the same."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+import numpy as np
+import pytest
+
+from chromium import chromium, needs_chromium
+from popinjay.exporting.web.packing import BLOCK, pack, unpack
+from static_host import LOOPBACK, static_host
+
+
+def matrix(inputs: int, outputs: int) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    values = np.random.default_rng(0).normal(0, 30, (inputs, outputs))
+    return np.clip(np.rint(values), -127, 127).astype(np.int8)
+
+
+@pytest.mark.parametrize("shape", [(32, 5), (96, 64)])
+def test_what_is_unpacked_is_near(shape: tuple[int, int]) -> None:
+    whole = matrix(*shape)
+    packed = pack(whole)
+    assert packed.nibbles.nbytes * 2 == whole.nbytes
+    assert packed.fifths.nbytes * 8 == whole.nbytes
+    assert packed.steps.shape == (shape[0] // BLOCK, shape[1])
+    difference = unpack(packed).astype(float) - whole
+    assert np.sqrt((difference**2).mean()) < 0.05 * np.sqrt((whole.astype(float) ** 2).mean())
+
+
+def test_extremes_survive() -> None:
+    whole = np.zeros((32, 3), np.int8)
+    whole[0] = [127, -127, 1]
+    unpacked = unpack(pack(whole))
+    assert np.abs(unpacked.astype(int) - whole).max() <= 1
+    assert not unpacked[1:].any()
+    assert not unpack(pack(np.zeros((64, 2), np.int8))).any()
+
+
+@needs_chromium
+def test_the_page_unpacks_the_same() -> None:
+    whole = matrix(96, 7)
+    with (
+        as_file(files("popinjay").joinpath("assets/web")) as assets,
+        static_host(assets) as host,
+        chromium(LOOPBACK) as browser,
+    ):
+        page = browser.new_page()
+        page.goto(f"{host.address}page.css")
+        packed = pack(whole)
+        found = page.evaluate(
+            """async ([steps, nibbles, fifths, outputs, size]) => {
+                const { unpack } = await import(new URL("weights.js", location.href));
+                const values = new Int8Array(size);
+                unpack({
+                    steps: Int8Array.from(steps),
+                    nibbles: Uint8Array.from(nibbles),
+                    fifths: Uint8Array.from(fifths),
+                }, outputs, values);
+                return [...values];
+            }""",
+            [*(part.ravel().tolist() for part in packed), whole.shape[1], whole.size],
+        )
+        assert found == unpack(packed).ravel().tolist()
