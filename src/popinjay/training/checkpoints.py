@@ -50,6 +50,7 @@ class TrainingState:
     last: float = math.inf  # validation score at the last validation
     validation_count: int = 0  # validation texts used, if a budget has no time for all; 0: all
     overhead: float = 0.0  # seconds spent on anything but steps
+    is_validation_due: bool = False  # after the last step: the training was stopped within it
 
     @classmethod
     def from_json(cls, text: str) -> TrainingState:

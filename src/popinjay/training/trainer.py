@@ -79,7 +79,6 @@ class Trainer:
     samples: SampleSchedule = field(default_factory=SampleSchedule)
     steps_per_epoch: int = 1
     validate_every: int = 1  # steps
-    has_pending_work: bool = False  # of the present step: a checkpoint now would miss it
 
     def __post_init__(self) -> None:
         self.report = TrainingReporter(self.listener, self.checkpoints.metrics)
@@ -118,9 +117,10 @@ class Trainer:
     def loop(self, steps: list[list[int]], schedule: Schedule) -> None:
         """Train step by step until there is a reason to stop."""
         state = self.state
+        if state.is_validation_due:
+            self.validate_step(schedule)
         while not self.reason_to_stop(schedule):
             # One step: forward, backward, update
-            self.has_pending_work = True
             started = time.monotonic()
             progress = schedule.progress(state.step, state.seconds)
             rate = learning_rate(progress, self.settings.learning_rate)
@@ -132,26 +132,24 @@ class Trainer:
                 state.tokens += tokens
                 self.count_time()
                 self.log_step(loss, rate)
-                self.has_pending_work = (
-                    self.is_up(schedule) or state.step % self.validate_every == 0
-                )
+                is_due = state.step % self.validate_every == 0 and self.overhead.fits(VALIDATION)
+                state.is_validation_due = is_due or self.is_up(schedule)
             self.report_step(loss, schedule)
-
-            # Validation, and now and then a check for memorization
-            is_last = self.is_up(schedule)
-            is_due = state.step % self.validate_every == 0 and self.overhead.fits(VALIDATION)
-            if is_last or is_due:
-                check_memorization = self.is_memorization_check_due(is_last=is_last)
-                self.validate(state.step, check_memorization=check_memorization)
-                self.count_time()
-            self.has_pending_work = False
+            if state.is_validation_due:
+                self.validate_step(schedule)
 
             # A sample and a checkpoint
-            if not is_last and self.is_sample_due():
+            if not self.is_up(schedule) and self.is_sample_due():
                 self.sample()
                 self.count_time()
             if self.checkpoints.due():
                 self.save_checkpoint()
+
+    def validate_step(self, schedule: Schedule) -> None:
+        """Score the validation texts after a step, and now and then check for memorization."""
+        check_memorization = self.is_memorization_check_due(is_last=self.is_up(schedule))
+        self.validate(self.state.step, check_memorization=check_memorization)
+        self.count_time()
 
     def save_checkpoint(self) -> None:
         """Save the state, which must be that after a whole step."""
@@ -160,8 +158,8 @@ class Trainer:
         self.checkpoints.save(self.train_step.weights, optimizers, self.state)
 
     def save_interrupted(self) -> None:
-        """Save the state of a training that is being stopped, if its last step is whole."""
-        if self.state.step and not self.has_pending_work:
+        """Save the state of a training that is being stopped. A validation begins anew."""
+        if self.state.step:
             self.save_checkpoint()
 
     # before the first step
@@ -307,6 +305,15 @@ class Trainer:
             self.report.doing("checking that it does not recite")
             with self.overhead.timed(MEMORIZATION), self.train_step.full_model():
                 row["copied"] = memorized_share(self.train_step.model, self.index, step)
+        with interrupts_held():  # the state is that before the validation, or that after it
+            self.conclude_validation(row)
+
+    def conclude_validation(self, row: dict[str, float]) -> None:
+        """Add a validation's scores to the metrics and the state; keep the best weights."""
+        state = self.state
+        step = state.step
+        score = row["validation_bits_per_byte"]
+        if "copied" in row:
             limit = max_memorized_share(self.index, self.validation_texts)
             state.memorizing = row["copied"] > limit
         self.report.metrics(row)
@@ -320,6 +327,7 @@ class Trainer:
             self.checkpoints.keep_best(self.train_step.weights)
         else:
             state.validations_since_best += 1
+        state.is_validation_due = False
 
     def is_memorization_check_due(self, *, is_last: bool) -> bool:
         """Return whether this validation checks for memorization: once per epoch and at the end.

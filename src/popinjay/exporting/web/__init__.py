@@ -16,7 +16,7 @@ from popinjay.exporting.web.page import write_page
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
-QUANTS = (Q8, Q5)
+QUANTS: tuple[str, ...] = (Q8, Q5)
 PAGE_BYTES = 4_000_000  # the page, the tokenizer, the index
 BITS = {Q8: 8.2, Q5: 5.3}  # of a weight, scales included
 
