@@ -33,8 +33,8 @@ fonts:
 browser:
 	$(call debian,chromium,300 MB,the tests of the page)
 
-# A real Bluesky server for the tests of that source, from npm: about 250 MB
-# in the user's cache folder.
+# From npm, in the user's cache folder: a real Bluesky server for the tests of that source (250 MB),
+# and transformers.js for those of exports (470 MB).
 servers:
 	@$(PYTHON) tests/support/servers/install.py
 
