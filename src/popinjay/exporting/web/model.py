@@ -155,7 +155,7 @@ def _bytes(tensor: NDArray[Any]) -> memoryview:
     import numpy as np
 
     little = np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<"))
-    return memoryview(little).cast("B")
+    return little.data.cast("B")
 
 
 def _placed(model: bytes, entries: list[dict[str, Any]]) -> bytes:
