@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from chromium import chromium
+from popinjay.errors import PersonaError
 from popinjay.exporting.export import export
 from popinjay.options import ExportOptions
 from popinjay.store.run import Run, home
@@ -128,6 +129,19 @@ def theirs(browser: Browser, folder: Path, library: Path, runs: int) -> float:
     return median(speeds)
 
 
+def their_row(browser: Browser, run: Run, work: Path, options: argparse.Namespace) -> list[str]:
+    """Return the row of transformers.js, which says so if the persona doesn't bear its 8 bits."""
+    name = f"{run.name} transformers.js q8"
+    folder = work / f"{run.name}-onnx"
+    try:
+        made = export(run, "onnx", folder, ExportOptions(quant="q8"))
+    except PersonaError as error:
+        return [name, "", "", "", error.message]
+    megabytes = sum(size for _, size in made.files) / 1e6
+    speed = theirs(browser, folder, options.transformers_js, options.runs)
+    return [name, f"{megabytes:.1f}", "", "", f"{speed:.0f}"]
+
+
 def main() -> None:
     """Measure, and print a table."""
     options = parse()
@@ -150,13 +164,7 @@ def main() -> None:
                     ]
                 )
             if options.transformers_js:
-                folder = Path(work) / f"{name}-onnx"
-                made = export(run, "onnx", folder, ExportOptions(quant="q8"))
-                megabytes = sum(size for _, size in made.files) / 1e6
-                speed = theirs(browser, folder, options.transformers_js, options.runs)
-                rows.append(
-                    [f"{name} transformers.js q8", f"{megabytes:.1f}", "", "", f"{speed:.0f}"]
-                )
+                rows.append(their_row(browser, run, Path(work), options))
     print(table(["page", "MB", "loaded, s", "first post, s", "tokens a second"], rows))
 
 
