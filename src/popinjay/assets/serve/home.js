@@ -4,7 +4,7 @@ import { get, personaPath } from "./api.js";
 import { bdi, el, fill, title } from "./dom.js";
 import * as make from "./make.js";
 import { avatar, displayName } from "./persona.js";
-import { FINAL_STATES, nameOf, plural, STATES } from "./words.js";
+import { FINAL_STATES, nameOf, STATES } from "./words.js";
 
 const SHOWN = 3; // personas
 const POSTS = 3; // of each
@@ -36,7 +36,7 @@ export const show = async (container, about, { signal }) => {
       "p",
       { class: "acts below" },
       el("a", { class: "button main", href: "#/make" }, "Make one"),
-      el("a", { class: "button", href: "#/all" }, `All ${plural(total, "persona")}`),
+      el("a", { class: "button", href: "#/all" }, total > 1 ? `All ${total} personas` : "Personas"),
     ),
   );
 };
