@@ -220,8 +220,8 @@ def numbers(
         ),
         (
             {"persona": 0.97, "earlier": 0.96},
-            "can't tell it from Ada any better than Ada from an earlier time: it was right 97 "
-            "times in 100, and 96 when it had to tell Ada's newest posts from the older ones.",
+            "can't tell it from Ada any better than Ada's own posts from one another: it was right "
+            "97 times in 100, and 96 when it had to tell Ada's set-aside posts from the others.",
             "Style like the author's",
         ),
         (

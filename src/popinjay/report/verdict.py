@@ -91,8 +91,9 @@ def _too_few(posts: PostCounts, who: People) -> str:
 def _control(report: Report) -> tuple[str, float]:
     """Return which posts of the author are told from the newest best, and the AUC of that.
 
-    Held-out posts are the newest. What the author wrote before is all that a model could learn, so
-    no persona could reach less than the AUC of the older posts, or of two halves of the newest.
+    Held-out posts are the newest, if posts have dates. What the author wrote before is all that a
+    model could learn, so no persona could reach less than the AUC of the older posts, or of two
+    halves of the newest.
     """
     told_apart = report.measure("told_apart")
     found = {one: told_apart.get(one) for one in (AUTHOR, EARLIER)}
@@ -123,14 +124,9 @@ def _style(report: Report, who: People) -> str:
         can = "can only seldom" if often == "seldom" else f"can {often}"
         return f"By style alone, a program {can} tell it from {who.name}: {right}{beside}."
     if has_control:
-        other = (
-            f"{who.name} from an earlier time"
-            if source == EARLIER
-            else "these posts from one another"
-        )
         return (
-            f"By style alone, a program can't tell it from {who.name} any better than {other}: "
-            f"{right}{beside}."
+            f"By style alone, a program can't tell it from {who.name} any better than "
+            f"{who.possessive} own posts from one another: {right}{beside}."
         )
     if found.value <= 0.5 + MARGIN:
         right, beside = "it did no better than guessing", ""
@@ -139,8 +135,8 @@ def _style(report: Report, who: People) -> str:
 
 def _task(source: str, who: People) -> str:
     """Return what the program had to do with posts of the author alone."""
-    if source == EARLIER:
-        return f"when it had to tell {who.possessive} newest posts from the older ones"
+    if source == EARLIER:  # the newest, if they have dates
+        return f"when it had to tell {who.possessive} set-aside posts from the others"
     return f"when it had to tell two halves of {who.possessive} posts apart"
 
 

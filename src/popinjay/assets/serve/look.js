@@ -112,7 +112,7 @@ const facts = (persona) => {
   const rows = [
     ["State", STATES[persona.state] ?? persona.state],
     [
-      "Learnt from",
+      "Made from",
       persona.posts === null ? null : `${plural(persona.posts, "post")} of ${authorNames(persona)}`,
     ],
     ["Made", date(persona.made)],
