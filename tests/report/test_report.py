@@ -226,12 +226,12 @@ def numbers(
         ),
         (
             {"persona": 0.97, "earlier": 0.8},
-            "it was right 97 times in 100, and 80 when it had to tell Ada's newest posts",
+            "it was right 97 times in 100, and 80 when it had to tell Ada's set-aside posts",
             "Nearly always told by style",
         ),
         (
             {"persona": 0.66, "author": 0.65},
-            "any better than these posts from one another: it was right 66 times in 100, and 65 "
+            "any better than Ada's own posts from one another: it was right 66 times in 100, and 65 "
             "when it had to tell two halves of Ada's posts apart.",
             "Style like the author's",
         ),

@@ -293,7 +293,6 @@ class Trainer:
 
         Weights that have begun to memorize training posts are never kept.
         """
-        state = self.state
         self.report.doing(
             "checking what it has learnt" if step else "seeing how well it knows the voice"
         )
