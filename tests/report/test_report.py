@@ -231,8 +231,8 @@ def numbers(
         ),
         (
             {"persona": 0.66, "author": 0.65},
-            "any better than Ada's own posts from one another: it was right 66 times in 100, and 65 "
-            "when it had to tell two halves of Ada's posts apart.",
+            "any better than Ada's own posts from one another: it was right 66 times in 100, and "
+            "65 when it had to tell two halves of Ada's posts apart.",
             "Style like the author's",
         ),
         ({"persona": 0.7}, "None of its posts repeats eight words", "Sometimes told by style"),
