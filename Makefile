@@ -8,7 +8,7 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
 .PHONY: setup fonts browser servers snac demo test wheel newest pins check fix faults bench \
-	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-gpu docs clean
+	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-web bench-gpu docs clean
 
 setup: $(VENV)/.ready
 
@@ -148,6 +148,10 @@ bench-report: setup
 # Posts a second of each network's source beside the raw transfer; about a minute.
 bench-networks: setup
 	$(BIN)/python bench/networks.py
+
+# Personas as static pages in Chromium: sizes, the first post, tokens a second. NAMES are personas.
+bench-web: setup
+	$(BIN)/python bench/web.py $(NAMES)
 
 # Where torch can use a GPU; elsewhere it says so. SMOLLM2 names the folder of its files.
 bench-gpu: setup
