@@ -7,8 +7,9 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: setup fonts browser servers snac demo test wheel newest pins check fix faults bench \
-	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-web bench-gpu docs clean
+.PHONY: setup fonts browser servers snac engine demo test wheel newest pins check fix faults bench \
+	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-web bench-gpu \
+	docs clean
 
 setup: $(VENV)/.ready
 
@@ -43,6 +44,10 @@ servers:
 snac: setup
 	@sh tests/support/servers/get_snac.sh $(VENV)/snac
 
+# The engine of exported pages, from npm's registry: 33 MB in the user's cache folder.
+engine: setup
+	@$(BIN)/python tests/support/servers/get_web_engine.py
+
 # The known-good set of packages, so that nothing depends on what was published this morning. It also
 # keeps torch's CUDA packages (gigabytes) away where a wheel without them is at hand, and where
 # PIP_EXTRA_INDEX_URL names PyTorch's index of them; keep it on every pip call in this environment.
@@ -68,7 +73,7 @@ demo: $(VENV)/.users
 
 # Two processes; a file of tests goes to one of them, so that what its tests share is made once. In
 # the order of conftest.py, which begins with the slowest.
-test: setup browser servers snac
+test: setup browser servers snac engine
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
 
 # The wheel in an empty environment, without the checkout: the demo, the page, a picture.
