@@ -22,6 +22,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# The variables that pip needs here, from before the tests are cut off from the network.
+ONLINE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 # Nothing of a checkout but what is in the repository; and the tests are not built.
 LEFT_OUT = shutil.ignore_patterns(".*", "tests", "bench", "build", "dist", "*.egg-info")
 
@@ -48,10 +50,7 @@ class Installed:
 
     def pip_install(self, requirement: str) -> None:
         """Install from the registry, within the known-good set."""
-        environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
-        }
+        environment = {**ONLINE, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
         command = [str(self.python), "-m", "pip", "install", "--quiet", "--no-compile", requirement]
         subprocess.run(command, check=True, env=environment, cwd=self.home)
 
@@ -117,9 +116,8 @@ def test_the_demo_runs_without_extras(installed: Installed) -> None:
 
 
 def test_a_base_model_is_fetched_and_converted(installed: Installed) -> None:
-    online = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     bases = {"POPINJAY_BASES": str(installed.home / "bases"), "HF_HUB_OFFLINE": "1"}
-    got = installed.try_to_run({**online, **bases}, "bases", "get", "smollm2", "--yes")
+    got = installed.try_to_run({**ONLINE, **bases}, "bases", "get", "smollm2", "--yes")
     if got.returncode and "can't be read" not in got.stderr:
         pytest.skip(f"smollm2 can't be had here: {got.stderr}")
     assert not got.returncode, got.stderr

@@ -17,6 +17,7 @@ if __name__ == "__main__" and not is_kept():
     print("Fetching the engine of exported pages for tests (once, 33 MB)")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            add_engine(Path(folder, "engine"), ignore, allow_local=True)  # the registry may be a mirror
+            # The registry may be a mirror in the local network.
+            add_engine(Path(folder, "engine"), ignore, allow_local=True)
     except PopinjayError as error:
         print(f"Skipping the tests that open exported pages: {error.message}", file=sys.stderr)
