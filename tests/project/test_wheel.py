@@ -126,8 +126,10 @@ def test_a_base_model_is_fetched_and_converted(installed: Installed) -> None:
 
 def test_extras_add_the_page_and_the_picture(installed: Installed, wheel: Path) -> None:
     installed.pip_install(f"{wheel}[serve,picture]")
-    installed.run("card", "nellmarrow")
-    picture = installed.home / ".popinjay" / "nellmarrow" / "card.png"
+    (archive,) = installed.python.parents[1].glob("lib/*/*/popinjay/assets/demo/nellmarrow.zip")
+    short = ("--base", "builtin", "--epochs", "0.2", "--samples", "10", "--quiet")
+    installed.run("make", str(archive), "--name", "nell", "--whose", "fictional", *short)
+    picture = installed.home / ".popinjay" / "nell" / "card.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     with serving(installed) as address:
         page = urllib.request.urlopen(address).read().decode()
