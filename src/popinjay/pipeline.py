@@ -20,6 +20,7 @@ from popinjay.errors import (
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inspection import Inspection as Inspection
 from popinjay.inspection import inspect as inspect
+from popinjay.interrupts import Terminated
 from popinjay.models import bases
 from popinjay.options import (
     CardOptions,
@@ -55,7 +56,7 @@ from popinjay.store.forgotten import FILE, Forgotten, drop_marks
 from popinjay.store.journal import finish
 from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
-from popinjay.store.run import FETCHED, Run, State, check_name, is_name
+from popinjay.store.run import FETCHED, RECORD, Run, State, check_name, is_name
 from popinjay.store.run import home as home_folder
 from popinjay.store.stage_runner import run_stage
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE, STAGES, stage_named
@@ -463,5 +464,9 @@ def nothing_left(run: Run) -> Iterator[None]:
         if is_new and not any(
             mirror.stat().st_size for mirror in run.file(FETCHED).glob(f"*/*/{MIRRORED}")
         ):
+            run.discard()
+        raise
+    except (KeyboardInterrupt, Terminated):  # such as at a question
+        if is_new and not run.file(RECORD).exists():
             run.discard()
         raise

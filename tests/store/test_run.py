@@ -210,3 +210,12 @@ def test_dropped_posts_are_listed_with_their_reason(ada: Path, tiny_gpt2: Path) 
     ]
     assert {row["reason"] for row in dropped} == {"repost", "short"}
     assert len(dropped) == 30
+
+
+def test_a_make_that_is_stopped_at_its_question_leaves_no_folder(ada: Path, own_home: Path) -> None:
+    def stop() -> str | None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        popinjay.make(ada, ask_whose=stop)
+    assert not (own_home / "ada_l").exists()
