@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.parser import Parser
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -132,25 +133,31 @@ def test_extras_add_the_page_and_the_picture(installed: Installed, wheel: Path) 
     picture = installed.home / ".popinjay" / "nell" / "card.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     with serving(installed) as address:
-        page = urllib.request.urlopen(address).read().decode()
+        page = fetched(address).decode()
         scripts = re.findall(r'<script[^>]+src="([^"]+)"', page)
         assert scripts
         for script in scripts:
-            assert urllib.request.urlopen(f"{address.rstrip('/')}/{script.lstrip('/')}").read()
+            assert fetched(urljoin(address, script))
+
+
+def fetched(address: str) -> bytes:
+    """Return what stands at an address."""
+    with urllib.request.urlopen(address) as answer:
+        content: bytes = answer.read()
+    return content
 
 
 @contextmanager
 def serving(installed: Installed) -> Iterator[str]:
     """Serve the page on a free port; yield its address."""
     command = [str(installed.popinjay), "serve", "--no-browser", "--port", "0"]
-    server = subprocess.Popen(
+    with subprocess.Popen(
         command, env=installed.environment, cwd=installed.home, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert server.stdout is not None
-        found = re.search(r"http://\S+", server.stdout.readline())
-        assert found is not None
-        yield found[0]
-    finally:
-        server.terminate()
-        server.wait(30)
+    ) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found is not None
+            yield found[0]
+        finally:
+            server.terminate()
