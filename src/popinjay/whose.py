@@ -59,3 +59,7 @@ WHOSE: Mapping[str, Whose] = {
 }
 # What may be published for everyone; all else only privately.
 MAY_BE_PUBLIC = tuple(name for name, answer in WHOSE.items() if answer.may_be_public)
+# The warning about a folder that holds a model of all else.
+KEEP_PRIVATE = (
+    "Keep that folder to yourself: it is not on record that these words may be made public."
+)

@@ -18,6 +18,7 @@ from server_page import BAD_NAME, EXPECTED, LONG_WORD, Looked, Server
 from serving import Client, served
 
 if TYPE_CHECKING:
+    import openai
     from playwright.sync_api import Browser
 
 
@@ -26,6 +27,17 @@ def client(home: Path) -> Iterator[Client]:
     """Serve the folder of a module's fixture `home`."""
     with served(home) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def ai(client: Client) -> Iterator[openai.OpenAI]:
+    """Return OpenAI's own client of that server."""
+    import openai
+
+    with openai.OpenAI(
+        base_url=f"{client.url}/v1", api_key="none is needed", max_retries=0, timeout=120
+    ) as ai:
+        yield ai
 
 
 @pytest.fixture(scope="module")

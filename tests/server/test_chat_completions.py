@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +44,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_persona(home, "ada")
     load("ada", home).decoder()
     return home
-
-
-@pytest.fixture(scope="module")
-def ai(client: Client) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=f"{client.url}/v1", api_key="none is needed", max_retries=0, timeout=120
-    ) as ai:
-        yield ai
 
 
 def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[GeneratedPost]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +37,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unfinished.mkdir()
     (unfinished / "run.toml").write_text("", encoding="utf-8")
     return home
-
-
-@pytest.fixture(scope="module")
-def ai(client: Client) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=f"{client.url}/v1", api_key="none is needed", max_retries=0, timeout=120
-    ) as ai:
-        yield ai
 
 
 def expected(home: Path, prompt: str = PROMPT, **options: Any) -> list[GeneratedPost]:

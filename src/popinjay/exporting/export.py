@@ -17,7 +17,7 @@ from popinjay.store.folders import recover_folder, replacing_folder
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.journal import finish
 from popinjay.store.run import Run
-from popinjay.whose import MAY_BE_PUBLIC
+from popinjay.whose import KEEP_PRIVATE, MAY_BE_PUBLIC
 
 RECORD = "popinjay-export.json"  # in the folder: what it is, and that popinjay may replace it
 
@@ -168,7 +168,6 @@ def _warn(run: Run, listener: Listener, *, written: bool) -> None:
             Event(
                 STAGE,
                 EventKind.WARNING,
-                "Keep that folder to yourself: it is not on record that these words may be made "
-                "public.",
+                KEEP_PRIVATE,
             )
         )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from popinjay.options import SayOptions
 from popinjay.post import one_line, read_rows
 from popinjay.sampling.filters import OutputFilters
 from popinjay.store.run import Run
@@ -48,12 +47,11 @@ def first_shown(rows: Iterable[dict[str, Any]], filters: OutputFilters) -> Excer
     posts: list[str] = []
     left_out = 0
     for row in rows:
-        text = one_line(str(row["text"]))
-        verdict = filters.judge(text, bool(row["finished"]), "", SayOptions(), masks=True)
-        if verdict.rejection is None or verdict.rejection.is_a_blemish:
-            posts.append(verdict.text)
-        else:
+        shown = filters.shown(one_line(str(row["text"])), bool(row["finished"]))
+        if shown is None:
             left_out += 1
+        else:
+            posts.append(shown)
         if len(posts) == SHOWN:
             break
     return Excerpt(tuple(posts), left_out)

@@ -33,7 +33,7 @@ from popinjay.store.journal import finish
 from popinjay.store.record import Publication
 from popinjay.store.run import Run, State
 from popinjay.store.stage_table import IMAGES, PICTURE_FILE
-from popinjay.whose import MAY_BE_PUBLIC, WHOSE
+from popinjay.whose import KEEP_PRIVATE, MAY_BE_PUBLIC, WHOSE
 
 STAGE = "publish"
 WHOLE = ".whole-model.partial"  # in a persona's folder, while a thin one is published
@@ -440,8 +440,7 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
             Event(
                 STAGE,
                 EventKind.WARNING,
-                "Keep that folder to yourself: it is not on record that these words may be made "
-                "public.",
+                KEEP_PRIVATE,
             )
         )
     listener(Event(STAGE, EventKind.DONE, str(folder)))

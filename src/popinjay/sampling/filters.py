@@ -116,6 +116,15 @@ class OutputFilters:
         found = self.unknown_handles(text, typed)
         return mask_handles(text, (handle for handle in found if handle.start >= typed))
 
+    def shown(self, text: str, finished: bool) -> str | None:
+        """Return a post that was written without filters as it may be shown; None if it may not.
+
+        Handles of strangers are masked, and blemishes accepted: there is no other attempt.
+        """
+        verdict = self.judge(text, finished, "", SayOptions(), masks=True)
+        is_shown = verdict.rejection is None or verdict.rejection.is_a_blemish
+        return verdict.text if is_shown else None
+
     def judge(
         self,
         text: str,
