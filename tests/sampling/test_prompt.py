@@ -117,7 +117,7 @@ def test_all_interfaces_prefill_the_prompt_alike() -> None:
 
 STARTS = {"my": 0.6, "the": 0.3, "gerald": 0.086, "ous": 0.009, "ing": 0.005}
 TOKENS = ["ing", " my", " the", "my", "the", "gerald", "ous", " is", " ing"]  # most frequent first
-RIGHT = Bigrams({**dict.fromkeys(TOKENS, {" is": 1.0}), END: STARTS})
+RIGHT = Bigrams({**{token: {" is": 1.0} for token in TOKENS}, END: STARTS})
 
 
 def test_a_post_without_a_prompt_begins_with_no_end_of_a_word() -> None:
@@ -140,7 +140,9 @@ def test_only_ends_of_words_are_ruled_out_at_the_start() -> None:
 
 
 def test_a_prompt_may_be_followed_by_the_end_of_a_word() -> None:
-    decoder = Bigrams({**dict.fromkeys([*TOKENS, "."], {"ing": 0.001, " is": 0.999}), END: STARTS})
+    decoder = Bigrams(
+        {**{token: {"ing": 0.001, " is": 0.999} for token in [*TOKENS, "."]}, END: STARTS}
+    )
     said = prefill(decoder, "the.", 5)
     covers = {decoder.tokens[cover[-1]] for cover in said.continuations}
     assert covers == {"."}  # which is sampled, and then what follows it
@@ -151,7 +153,7 @@ def test_a_prompt_may_be_followed_by_the_end_of_a_word() -> None:
 
 def test_a_model_of_nothing_but_ends_of_words_may_begin_with_them() -> None:
     many = {f"end{number:03}": 0.005 for number in range(200)}
-    decoder = Bigrams({END: many, **dict.fromkeys(many, {END: 1.0})})
+    decoder = Bigrams({END: many, **{token: {END: 1.0} for token in many}})
     assert np.isfinite(prefill(decoder, "", 5).logits[1:]).all()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chromium import needs_chromium
+from popinjay.store.run import Run
 from server_page import PATIENCE, PHONE, Looked, Server, finished_posts, violations, write_ten
 
 sync_api = pytest.importorskip(
@@ -198,6 +199,15 @@ def test_a_persona_that_is_not_finished_says_so(look: Any, other: Path) -> None:
     assert page.locator("#card").count() == 0
     expect(page.get_by_role("link", name="Choose the posts")).to_be_visible()
     expect(page.get_by_role("button", name="Delete…")).to_be_visible()
+
+
+def test_a_persona_that_is_being_made_says_so(look: Any, other: Path) -> None:
+    (other / "report.json").unlink()
+    with Run(other).locked():
+        page = look().go("look/other")
+        expect(page.get_by_text("It is being made right now.")).to_be_visible()
+        assert page.get_by_role("link", name="Choose the posts").count() == 0
+        assert violations(page) == []
 
 
 def test_files_are_grouped_and_downloaded_as_a_zip(look: Any, tmp_path: Path) -> None:

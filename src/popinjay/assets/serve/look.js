@@ -63,6 +63,8 @@ const has = (persona, name) =>
 
 /** Say in words what is not as it should be, with a button that mends it. */
 const condition = (persona) => {
+  if (persona.state === "making")
+    return el("section", { class: "condition" }, el("p", {}, "It is being made right now."));
   const open = (persona.stages ?? []).filter(({ state }) => state !== "done");
   if (!open.length && !persona.still_known) return null;
   const wasFinished = open.every(({ state }) => state !== "missing");

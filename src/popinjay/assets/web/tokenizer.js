@@ -48,7 +48,7 @@ function isFragment(token, piece, spaced) {
   if (!piece.length) return false;
   if (piece[0] >= 0x80 && piece[0] <= 0xbf) return true; // not the first byte of a character
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(piece, { stream: true });
-  const letters = text.match(/^\p{L}{2,}/u)?.[0];
+  const letters = text.match(/^[\p{L}\p{Nl}\p{No}]{2,}/u)?.[0];
   if (!letters || !/^\p{Lowercase}/u.test(letters)) return false;
   const withSpace = spaced.get(latin1(new TextEncoder().encode(letters)));
   return withSpace === undefined || withSpace > LATER * token;
