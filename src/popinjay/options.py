@@ -218,7 +218,8 @@ class DatasetOptions(Checked):
 
     held_out: float = option(
         0.1,
-        "The share of posts, the newest ones, that the model is measured on and never trained on.",
+        "The share of posts, the newest if they have dates, that the model is measured on and never"
+        " trained on.",
         least=0.01,
         most=0.5,
         metavar="SHARE",
@@ -358,14 +359,14 @@ class CardOptions(Checked):
         None,
         "Whose words these are: your own, somebody's who gave permission, somebody's who died long"
         " ago (public-domain), a public figure's, or a fictional author's. Asked once, recorded in"
-        " run.toml and stated on the card. Of a public figure's words, and without an answer, a"
-        " model can be published in private only.",
+        " run.toml and stated on the model card. Of a public figure's words, and without an answer,"
+        " a model can be published in private only.",
         choices=tuple(WHOSE),
     )
     contact: str | None = option(
         None,
         "An address where the people it imitates can ask for its removal, recorded in run.toml and"
-        " stated on the card.",
+        " stated on the model card.",
         metavar="ADDRESS",
     )
 

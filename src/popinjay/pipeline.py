@@ -264,7 +264,7 @@ def relearn(
         if any(stage.name not in known for stage in STAGES):
             raise PersonaError(
                 f"{run.name!r} was never finished.",
-                "Make it from its archive: popinjay make SPEC",
+                f"Make it from its archive: popinjay make SPEC --name {run.name}",
                 page_hint="Make it again from the same posts: it goes on from there.",
             )
         given = {

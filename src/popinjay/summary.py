@@ -21,7 +21,7 @@ from popinjay.store.stage_table import PICTURE_FILE
 # What reading a record raises that was edited into something else.
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)
 Sort = Literal["name", "newest", "largest"]
-PersonaState = Literal["ready", "stale", "unfinished", "failed"]
+PersonaState = Literal["ready", "stale", "unfinished", "making", "failed"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Summary:
         path: Its folder.
         title: The authors' names.
         handles: The authors' handles, without @.
-        state: That of its worst stage.
+        state: That of its worst stage; `making` if that is not ready and a process makes it now.
         speaks: Whether it has a model, finished or not.
         posts: The posts that it learnt from; None if they are not counted yet.
         bytes: The size of its folder on the disk; None if its record is damaged.
@@ -145,7 +145,7 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
         path=run.path,
         title=" & ".join(author.title for author in authors) or run.name,
         handles=tuple(author.handle for author in authors) or asked.authors,
-        state=_state_of(states),
+        state=_state_of(run, states),
         speaks=run.file("model").is_dir(),
         posts=sum(one["used"] for one in counts) if counts else None,
         bytes=folder_bytes(run.path),
@@ -159,9 +159,11 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
     )
 
 
-def _state_of(states: Mapping[str, State]) -> PersonaState:
-    """Return the state of a persona: that of its worst stage."""
+def _state_of(run: Run, states: Mapping[str, State]) -> PersonaState:
+    """Return the state of a persona: that of its worst stage, unless it is made right now."""
     found = set(states.values())
+    if found != {State.FRESH} and run.is_locked():
+        return "making"
     if State.FAILED in found:
         return "failed"
     if State.MISSING in found:

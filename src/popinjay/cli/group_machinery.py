@@ -161,10 +161,12 @@ def completion(actions: Any) -> None:
             "fish   popinjay completion fish > ~/.config/fish/completions/popinjay.fish",
         ),
     )
-    added.add_argument("shell", choices=command_completion.SHELLS, metavar="bash|zsh|fish")
-    added.missing["bash"] = (
-        "completion needs the name of your shell: bash, zsh or fish.",
-        "How to install it: popinjay completion --help",
+    added.add_argument(
+        "shell",
+        nargs="?",
+        choices=command_completion.SHELLS,
+        metavar="bash|zsh|fish",
+        help="by default the one that the variable SHELL names",
     )
 
 

@@ -49,11 +49,13 @@ def _where(published: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def show_renamed(old: str, new: str, path: str) -> None:
-    """Say what a persona is called now."""
+def show_renamed(old: str, new: str, path: str, again: str) -> None:
+    """Say what a persona is called now, and the command that makes it `again`, if there is one."""
     out = console()
     out.print(f"{old} is now called {new}, in {path}", soft_wrap=True)
     out.print(f"Try it: popinjay say {new}")
+    if again:
+        out.print(f"Make it again, such as from newer posts: {again}", soft_wrap=True)
 
 
 def show_removed(name: str, freed: str, elsewhere: Sequence[tuple[str, str]]) -> None:

@@ -149,7 +149,7 @@ def check_finished(run: Run) -> None:
             again = (
                 f"popinjay forget {run.name} --retrain"
                 if Forgotten.of(run).still_known(run)
-                else "popinjay make SPEC"
+                else f"popinjay make SPEC --name {run.name}"
             )
             how = "has failed" if state is State.FAILED else f"is {state.value}"
             raise PublishError(
@@ -169,7 +169,7 @@ def check_whose(run: Run, *, private: bool) -> None:
         raise PublishError(
             f"{said}: it may be published in private only.",
             "Add --private. If that is not so, say whose words these are: popinjay make SPEC "
-            f"--whose {'|'.join(MAY_BE_PUBLIC)}",
+            f"--name {run.name} --whose {'|'.join(MAY_BE_PUBLIC)}",
         )
 
 
@@ -319,7 +319,7 @@ def to_hub(run: Run, repo: str, wanted: Published, listener: Listener) -> Publis
             EventKind.DONE,
             f"{repo} {result.version}"
             if result.changed
-            else f"{repo} {result.version} is this very model and card: nothing was sent",
+            else f"{repo} {result.version} is this very model and model card: nothing was sent",
         )
     )
     return result
@@ -422,7 +422,7 @@ def to_folder(run: Run, folder: Path, wanted: Published, listener: Listener) -> 
                 Event(
                     STAGE,
                     EventKind.DONE,
-                    f"{folder} is this very model and card: nothing was written",
+                    f"{folder} is this very model and model card: nothing was written",
                 )
             )
             return replace(wanted, changed=False)

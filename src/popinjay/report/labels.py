@@ -34,8 +34,8 @@ SOURCES = {
 }
 TOLD_APART_SOURCES = {
     PERSONA: SOURCES[PERSONA],
-    AUTHOR: "The author against themselves",
-    EARLIER: "Newest posts against older",
+    AUTHOR: "Two halves of the held-out posts",
+    EARLIER: "Held-out posts against learnt ones",
     BASE: SOURCES[BASE],
     MARKOV: SOURCES[MARKOV],
 }

@@ -15,7 +15,6 @@ from popinjay.models.sampling_defaults import PLAIN
 from popinjay.post import printable
 from popinjay.report.saved import load_report
 from popinjay.server.api_error import ApiError
-from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.run import RECORD, Run, State, is_name
 from popinjay.summary import (
     DAMAGED,
@@ -25,6 +24,7 @@ from popinjay.summary import (
     summary_named,
     summary_of,
 )
+from popinjay.text.usual_prompts import usual_prompt
 from popinjay.whose import MAY_BE_PUBLIC
 
 EASILY_TOLD = 0.9  # of AUC, from which on a program nearly always tells a post's author
@@ -115,7 +115,7 @@ def _detail(run: Run) -> PersonaDetail:
         ],
         counts=[dict(one) for one in record.cleaned.authors],
         languages=dict(record.cleaned.languages),
-        prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
+        prompt=usual_prompt(record.cleaned.languages),
         temperature=(record.trained.sampling or PLAIN._asdict())["temperature"],
         may_learn_longer=_may_learn_longer(run),
         may_be_public=record.asked.whose in MAY_BE_PUBLIC,

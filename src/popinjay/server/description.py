@@ -25,6 +25,10 @@ TAGS = {
     "about": "What this server offers.",
     "login": "For browsers, if the server was started with `--host`.",
 }
+_PERSONA_STATE = (
+    "`ready`; `stale` if a stage has to run again; `unfinished`; `making` if it is made right now; "
+    "or `failed`."
+)
 # Meanings by field, or by object and field if it means something else there.
 MEANINGS = {
     "base": "The base model; null before the training.",
@@ -108,9 +112,8 @@ MEANINGS = {
     "stages": "The state of each stage.",
     "started": "When it began to run; null before.",
     "state": "The state.",
-    "PersonaRow.state": "`ready`; `stale` if a stage has to run again; `unfinished`; or `failed`.",
-    "PersonaDetail.state": "`ready`; `stale` if a stage has to run again; `unfinished`; or "
-    "`failed`.",
+    "PersonaRow.state": _PERSONA_STATE,
+    "PersonaDetail.state": _PERSONA_STATE,
     "status": "`ok`.",
     "still_known": "Whether the model knows what it was told to forget.",
     "stop_asked": "When it was asked to stop; null if it was not.",
@@ -129,7 +132,7 @@ MEANINGS = {
     "usage": "The numbers of tokens.",
     "verdict": "What was measured, in a sentence; null before.",
     "version": "The version of popinjay.",
-    "what": "Which files: the card and the model, or everything.",
+    "what": "Which files: the model card and the model, or everything.",
     "whose": "Whose words these are; null if that is not on record.",
     "About.whose": "The answers to the question whose words the posts are.",
 }

@@ -28,6 +28,7 @@ from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER
 from popinjay.store.stage_runner import StageContext
 from popinjay.text.quantities import duration
+from popinjay.text.usual_prompts import usual_prompt
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
@@ -159,6 +160,7 @@ def _learn(
     )
     trainer.started_at = began
     trainer.default_epochs = options.epochs is None
+    trainer.opening = usual_prompt(context.run.record.cleaned.languages)
     _tell_settings(base, trainer.settings, device, listener)
     try:
         trainer.run()

@@ -72,6 +72,7 @@ class Trainer:
     state: TrainingState = field(default_factory=TrainingState)
     stop_reason: StopReason | None = None  # None while it goes on
     default_epochs: bool = False  # the user did not choose the number of epochs
+    opening: str = ""  # of the sample before the first step
     overhead: Overhead = field(default_factory=lambda: Overhead(None))
     step_seconds: float = 0.0  # spent on steps by this process
     steps_timed: int = 0
@@ -379,7 +380,7 @@ class Trainer:
         if not step:
             self.report.doing("having it say something first")
         with self.overhead.timed(SAMPLE), self.train_step.full_model():
-            text = write_sample(self.train_step.model, step)
+            text = write_sample(self.train_step.model, step, "" if step else self.opening)
         self.samples.shown(self.overhead.costs[SAMPLE])
         self.report.sample(text, step)
 

@@ -121,7 +121,7 @@ const rename = (persona) =>
       el(
         "p",
         { class: "aside" },
-        "The name of its folder and in its card. The authors’ names stay as they are.",
+        "The name of its folder and in its model card. The authors’ names stay as they are.",
       ),
     ),
     "Rename",
@@ -150,7 +150,7 @@ const removeAll = (persona) =>
         {},
         el("li", {}, "the model"),
         el("li", {}, "the posts as they were read, and those that you kept"),
-        el("li", {}, "the report, the card and the picture"),
+        el("li", {}, "the report, the model card and the picture"),
       ),
       el(
         "p",

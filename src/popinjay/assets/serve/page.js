@@ -1,7 +1,7 @@
 // The page: routing by the URL fragment, signing in, and the switch between light and dark.
 
 import { get, post } from "./api.js";
-import { el, errorBox, fill, remember, remembered, title } from "./dom.js";
+import { el, errorBox, fill, loading, remember, remembered, title } from "./dom.js";
 import * as all from "./all.js";
 import * as home from "./home.js";
 import * as job from "./job.js";
@@ -44,6 +44,7 @@ const show = async ({ isFirst = false } = {}) => {
   }
   const container = document.createElement("div");
   container.className = `screen ${screen in SCREENS ? screen : "none"}`;
+  fill(container, loading()); // each screen takes its place
   fill(main, container);
   try {
     if (screen in SCREENS) await SCREENS[screen].show(container, about, { signal, settings });

@@ -174,7 +174,10 @@ class SayView {
     ["Share…", null, () => this.share.open(one)],
   ];
 
-  /** Show posts in place of those before, each at least as high, so that nothing moves up. */
+  /**
+   * Show posts in place of those before, each at least as high while they are being written, so
+   * that nothing moves up under the reader's eyes.
+   */
   showPosts(posts) {
     const before = [...this.list.children];
     for (const element of before) element.style.minHeight = "";
@@ -213,7 +216,10 @@ class SayView {
     if (error) this.note.textContent = error.name === "AbortError" ? "Stopped." : "";
     if (error && error.name !== "AbortError") fill(this.errors, errorBox(error));
     this.running = null;
-    for (const one of posts) one.end();
+    for (const one of posts) {
+      one.end();
+      one.element.style.minHeight = "";
+    }
     this.setBusy(false);
   }
 

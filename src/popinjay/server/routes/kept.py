@@ -1,4 +1,4 @@
-"""Routes of a persona's kept posts, and of the post that its card shows."""
+"""Routes of a persona's kept posts, and of the post that its picture shows."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def routes(state: AppState) -> APIRouter:
 
     @router.post("/picture", status_code=204, responses=error_responses(404, 409, 507))
     def choose_post(name: str, post: Post) -> None:
-        """Put a post that this persona wrote on the picture of its card."""
+        """Put a post that this persona wrote on its picture."""
         from popinjay.persona import Persona
         from popinjay.pipeline import choose_picture
         from popinjay.stages.picture import Prediction, check_ready
