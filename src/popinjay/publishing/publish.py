@@ -83,6 +83,8 @@ class Published:
         version: A tag of the hub.
         commit: A commit of the hub.
         changed: False if it was there already, and nothing was sent.
+        url: Its address on the web, if it is known: of the hub.
+        place: `to` in words, such as "ada/bird on the Hugging Face hub".
     """
 
     persona: str
@@ -92,10 +94,13 @@ class Published:
     version: str | None = None
     commit: str | None = None
     changed: bool = True
+    url: str | None = None
+    place: str = ""
 
 
 def publish(run: Run, to: str, options: PublishOptions, listener: Listener = ignore) -> Published:
-    """Publish a persona to `hub:organisation/name`, or into a folder.
+    """Publish a persona's model to `hub:organisation/name` or into a folder, or its web page to
+    `space:organisation/name` or `pages:folder`.
 
     With the option `dry_run` nothing is sent, not even a request. Raises PublishError if the
     persona is not finished, if its words may not be published like this, or if the hub or the
