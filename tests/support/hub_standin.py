@@ -1,9 +1,10 @@
 """A stand-in for the Hugging Face hub, on loopback: it shows what the client sends.
 
 It does not show what the real hub accepts. It knows as much as publishing and loading need: the
-owner and permissions of a token, repositories with visibility, the upload of large files (git LFS:
-batch, put, verify), commits on top of a known parent, tags, refs, and downloads by branch, tag or
-commit. It logs all requests, and breaks off if a test asks it to.
+owner and permissions of a token, models and static Spaces with visibility, the settings of a Space,
+the upload of large files (git LFS: batch, put, verify), commits on top of a known parent, tags,
+refs, and downloads by branch, tag or commit. It logs all requests, and breaks off if a test asks it
+to. Spaces are kept under their names after `spaces/`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,21 @@ TOKENS = {
         {"engines": "admin"},
         {"engines": ["repo.content.read", "repo.write"], "ada": ["repo.content.read"]},
     ),
+}
+
+
+SPACES = "spaces/"  # before the names of Spaces
+# What the hub puts into a new static Space: from its template.
+TEMPLATE = {
+    "README.md": b"---\ntitle: Page\nemoji: x\nsdk: static\n---\n",
+    "index.html": b"<!doctype html><p>Welcome to your static Space!</p>",
+    "style.css": b"body { padding: 2rem }",
+}
+COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+HEADERS = {
+    "cross-origin-embedder-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
 }
 
 
@@ -205,7 +221,10 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         for method, pattern, answer in ROUTES:
             if self.command in method and (found := re.fullmatch(pattern, path)):
-                value = answer(self, **found.groupdict())
+                named = found.groupdict()
+                if named.pop("kind", None) == "spaces":
+                    named["repo"] = SPACES + named["repo"]
+                value = answer(self, **named)
                 return value if isinstance(value, tuple) else (200, {}, json.dumps(value).encode())
         raise Refused(404, f"there is no {self.command} {path} here")
 
@@ -219,7 +238,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _may(self, repo: str, what: str) -> bool:
         me = self._me()
-        namespace = repo.split("/")[0]
+        namespace = repo.removeprefix(SPACES).split("/")[0]
         if me is None:
             return False
         access = me["auth"]["accessToken"]
@@ -259,6 +278,11 @@ class Handler(BaseHTTPRequestHandler):
     def create(self) -> Any:
         asked = json.loads(self.body)
         repo = f"{asked.get('organization') or (self._me() or {}).get('name')}/{asked['name']}"
+        is_space = asked.get("type") == "space"
+        if is_space:
+            repo = SPACES + repo
+            if asked.get("sdk") != "static":
+                raise Refused(400, "This stand-in has static Spaces only")
         if not self._may(repo, "repo.write"):
             raise Refused(403, "You don't have the rights to create a model under this namespace")
         if repo in self.hub.repos:
@@ -267,14 +291,24 @@ class Handler(BaseHTTPRequestHandler):
             private=asked.get("visibility") == "private" or bool(asked.get("private"))
         )
         made.commit(
-            {".gitattributes": ("regular", b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n")},
+            {
+                ".gitattributes": (
+                    "regular",
+                    b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n",
+                ),
+                **{name: ("regular", text) for name, text in TEMPLATE.items() if is_space},
+            },
             "initial commit",
         )
         return {"url": f"{self.hub.url}/{repo}", "name": repo}
 
     def validate_yaml(self) -> Any:
-        content = json.loads(self.body)["content"]
-        yaml.safe_load(content.split("---\n")[1])
+        asked = json.loads(self.body)
+        settings = yaml.safe_load(asked["content"].split("---\n")[1])
+        errors = space_errors(settings) if asked["repoType"] == "space" else []
+        if errors:
+            found = {"errors": [{"message": error} for error in errors], "warnings": []}
+            return 400, {}, json.dumps(found).encode()
         return {"errors": [], "warnings": []}
 
     def info(self, repo: str, revision: str = "main") -> Any:
@@ -283,7 +317,8 @@ class Handler(BaseHTTPRequestHandler):
         if commit is None:
             raise Refused(404, "Revision not found", "RevisionNotFound")
         card = commit["files"].get("README.md", ("", b""))[1].decode()
-        tags = yaml.safe_load(card.split("---\n")[1])["tags"] if card.startswith("---\n") else []
+        settings = yaml.safe_load(card.split("---\n")[1]) if card.startswith("---\n") else {}
+        tags = settings.get("tags", [])
         siblings = []
         for name, (kept, content) in commit["files"].items():
             entry = {"rfilename": name, "size": len(content), "blobId": git_hash(content)}
@@ -294,14 +329,27 @@ class Handler(BaseHTTPRequestHandler):
                     "pointerSize": 130,
                 }
             siblings.append(entry)
-        return {
-            "id": repo,
-            "modelId": repo,
+        known = {
+            "id": repo.removeprefix(SPACES),
             "sha": commit["oid"],
             "private": found.private,
-            "tags": tags,
             "siblings": siblings,
         }
+        if repo.startswith(SPACES):
+            return {**known, "sdk": "static", "tags": ["static"], "cardData": settings}
+        return {**known, "modelId": repo, "tags": tags}
+
+    def commits(self, repo: str, revision: str) -> Any:
+        return [
+            {
+                "id": commit["oid"],
+                "authors": [],
+                "date": "2026-01-01T00:00:00.000Z",
+                "title": commit["title"],
+                "message": "",
+            }
+            for commit in reversed(self._readable(repo).commits)
+        ]
 
     def tree(self, repo: str, revision: str, folder: str = "") -> Any:
         commit = self._readable(repo).at(revision)
@@ -344,7 +392,9 @@ class Handler(BaseHTTPRequestHandler):
                 if kept == "lfs"
                 else git_hash(content)
             )
-            large = file["size"] > 10 * 2**20 or name.endswith((".safetensors", ".png"))
+            large = file["size"] > 10 * 2**20 or name.endswith(
+                (".safetensors", ".png", ".wasm", ".bin", ".onnx")
+            )
             answers.append(
                 {
                     "path": name,
@@ -440,24 +490,42 @@ def git_hash(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+def space_errors(settings: dict[str, Any]) -> list[str]:
+    """Return what the hub's reference of a Space's settings does not allow."""
+    headers = set(settings.get("custom_headers", ()))
+    checks = {
+        "sdk": settings.get("sdk") == "static",
+        "emoji": 0 < len(settings.get("emoji", "")) <= 2,
+        "colorFrom": settings.get("colorFrom") in COLOURS,
+        "colorTo": settings.get("colorTo") in COLOURS,
+        "short_description": len(settings.get("short_description", "").encode("utf-16-le")) <= 120,
+        "header": settings.get("header", "default") in ("mini", "default"),
+        "pinned": isinstance(settings.get("pinned"), bool),
+        "custom_headers": headers <= HEADERS,
+    }
+    return [f'"{name}" is not allowed like this' for name, holds in checks.items() if not holds]
+
+
 _REPO, _REV = r"(?P<repo>[\w.-]+/[\w.-]+)", r"(?P<revision>[\w.-]+)"
+_API, _OF_SPACES = "/api/(?P<kind>models|spaces)", "/(?:(?P<kind>spaces)/)?"
 ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/api/whoami-v2", Handler.whoami),
     ("POST", "/api/repos/create", Handler.create),
     ("POST", "/api/validate-yaml", Handler.validate_yaml),
-    ("GET", f"/api/models/{_REPO}", Handler.info),
-    ("GET", f"/api/models/{_REPO}/revision/{_REV}", Handler.info),
+    ("GET", f"{_API}/{_REPO}", Handler.info),
+    ("GET", f"{_API}/{_REPO}/revision/{_REV}", Handler.info),
     (
         "GET",
-        f"/api/models/{_REPO}/tree/{_REV}(?:/(?P<folder>.+))?",
+        f"{_API}/{_REPO}/tree/{_REV}(?:/(?P<folder>.+))?",
         lambda self, repo, revision, folder: self.tree(repo, revision, folder or ""),
     ),
-    ("GET", f"/api/models/{_REPO}/refs", Handler.refs),
-    ("POST", f"/api/models/{_REPO}/preupload/{_REV}", Handler.preupload),
-    ("POST", f"/{_REPO}.git/info/lfs/objects/batch", Handler.lfs_batch),
+    ("GET", f"{_API}/{_REPO}/refs", Handler.refs),
+    ("GET", f"{_API}/{_REPO}/commits/{_REV}", Handler.commits),
+    ("POST", f"{_API}/{_REPO}/preupload/{_REV}", Handler.preupload),
+    ("POST", f"{_OF_SPACES}{_REPO}.git/info/lfs/objects/batch", Handler.lfs_batch),
     ("PUT", "/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
     ("POST", "/lfs-verify", Handler.lfs_verify),
-    ("POST", f"/api/models/{_REPO}/commit/{_REV}", Handler.commit),
-    ("POST", f"/api/models/{_REPO}/tag/{_REV}", Handler.tag),
-    ("GET HEAD", f"/{_REPO}/resolve/{_REV}/(?P<name>.+)", Handler.resolve),
+    ("POST", f"{_API}/{_REPO}/commit/{_REV}", Handler.commit),
+    ("POST", f"{_API}/{_REPO}/tag/{_REV}", Handler.tag),
+    ("GET HEAD", f"{_OF_SPACES}{_REPO}/resolve/{_REV}/(?P<name>.+)", Handler.resolve),
 )

@@ -39,6 +39,7 @@ FETCHED = "fetched"  # mirrors of what was read over networks, one folder for ea
 PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, for comparison
 SHARED_REPORT = "report-to-share.html"
 REPORT_AGAINST = "report-against.html"
+WEB_PAGE = ".web-page.partial"  # while it is published
 QUICK_BYTES = 2**20  # size up to which a file is hashed to list personas
 REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # that no stage makes
 
