@@ -10,7 +10,8 @@ import pytest
 
 import hub_standin
 import popinjay
-from hub_standin import HubStandIn
+from hub_state import HubStandIn
+from popinjay.errors import PictureError
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +22,22 @@ def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     from models import gpt2
 
+    def nothing_to_draw_with() -> None:
+        raise PictureError("These tests are of something else.")
+
     base = gpt2(tmp_path_factory.mktemp("base"), positions=256)
     home = tmp_path_factory.mktemp("made")
-    return popinjay.make(
-        ada,
-        home=home,
-        base=str(base),
-        whose="fictional",
-        epochs=0.5,
-        batch_tokens=512,
-        samples=10,
-    ).path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("popinjay.stages.picture.check_ready", nothing_to_draw_with)
+        return popinjay.make(
+            ada,
+            home=home,
+            base=str(base),
+            whose="fictional",
+            epochs=0.5,
+            batch_tokens=512,
+            samples=10,
+        ).path
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-import hub_standin
-from hub_standin import Fault, HubStandIn
+import hub_state
+from hub_state import Fault, HubStandIn
 from popinjay.cli.main import main
 from popinjay.errors import PublishError, StorageError
 from popinjay.events import Event, EventKind
@@ -192,7 +192,7 @@ def test_a_token_with_rights_publishes(
 
 
 def test_a_fine_grained_token_for_one_repository_may_write_there() -> None:
-    me = hub_standin.token("ada", "fineGrained")
+    me = hub_state.token("ada", "fineGrained")
     me["auth"]["accessToken"]["fineGrained"]["scoped"] = [
         {"entity": {"type": "model", "name": REPO}, "permissions": ["repo.write"]}
     ]
@@ -335,7 +335,7 @@ def test_a_concurrent_commit_is_kept(run: Run, hub: HubStandIn) -> None:
 
 
 def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
-    hub.repos[REPO] = hub_standin.Repo(private=False)
+    hub.repos[REPO] = hub_state.Repo(private=False)
     hub.repos[REPO].commit({"config.json": ("regular", b"{}")}, "something else")
     with pytest.raises(PublishError, match="did not put there"):
         send(run)

@@ -15,6 +15,7 @@ from popinjay.publishing.hub_errors import LOG_IN, LOG_IN_ON_THE_PAGE, hub_error
 
 ADDRESS = "https://huggingface.co"
 MODEL, SPACE = "model", "space"  # types of repositories
+SMALL_BYTES = 1_000_000  # of a file that needs no request of its own
 _WRITERS = (None, "admin", "write", "contributor")  # roles in an organisation; None: unknown
 
 
@@ -139,11 +140,14 @@ class Hub:
         adding = [CommitOperationAdd(file.name, file.content) for file in files]
         sent = 0
         with hub_errors(f"write to {self.repo}"), _no_progress_bars():
-            for file, operation in zip(files, adding, strict=True):
+            for places in _batches(files):
                 self._api.preupload_lfs_files(
-                    self.repo, [operation], repo_type=self.kind, free_memory=False
+                    self.repo,
+                    [adding[place] for place in places],
+                    repo_type=self.kind,
+                    free_memory=False,
                 )
-                sent += file.size
+                sent += sum(files[place].size for place in places)
                 tell(sent)
             removing = [CommitOperationDelete(name) for name in gone]
             done = self._api.create_commit(
@@ -202,6 +206,13 @@ def _role(me: Mapping[str, Any]) -> str | None:
     token = (me.get("auth") or {}).get("accessToken") or {}
     role: str | None = token.get("role")
     return role
+
+
+def _batches(files: Sequence[File]) -> list[list[int]]:
+    """Return the places of files that are sent together: the small ones, and each large one."""
+    small = [place for place, file in enumerate(files) if file.size < SMALL_BYTES]
+    large = [[place] for place, file in enumerate(files) if file.size >= SMALL_BYTES]
+    return [small, *large] if small else large
 
 
 @contextmanager
