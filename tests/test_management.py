@@ -120,7 +120,10 @@ def test_what_stays_elsewhere_is_said(
     run.save(run.record.updated(published={"hub:ada/bird": Publication(private=True)}))
     assert main(["rename", "ada_l", "eve"]) == 0
     said = capsys.readouterr()
-    assert "ada/bird: It was published there. It keeps the name ada_l." in said.err
+    assert (
+        "ada/bird on the Hugging Face hub: It was published there. It keeps the name ada_l."
+        in said.err
+    )
     assert "popinjay say eve" in said.out
     assert main(["remove", "eve", "--yes"]) == 0
     assert "It was published there. It stays there: ada/bird" in capsys.readouterr().out

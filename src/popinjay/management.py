@@ -19,7 +19,7 @@ from popinjay.model_card.render import render
 from popinjay.options import CardOptions, build
 from popinjay.picture.content import people
 from popinjay.post import read_json
-from popinjay.publishing.publish import HUB
+from popinjay.publishing.destinations import in_words
 from popinjay.report.saved import page_of
 from popinjay.stages import picture as pictures
 from popinjay.store import lineage
@@ -102,7 +102,7 @@ def left_elsewhere(run: Run) -> list[tuple[str, str]]:
 
     That is what was published, and the data of trackers.
     """
-    found = [(place.removeprefix(HUB), "It was published there.") for place in run.record.published]
+    found = [(in_words(place), "It was published there.") for place in run.record.published]
     told = dict.fromkeys(locations(run))
     found += [(place, "A tracker keeps texts of its posts there.") for place in told]
     if run.record.asked.track and not told:

@@ -539,6 +539,11 @@ class PublishOptions(Checked):
         False,
         "Publish the data set too: the cleaned posts that the model was trained and measured on.",
     )
+    quant: str | None = option(
+        None,
+        "For space: and pages: the type of the weights in the page, as for export --to web.",
+        metavar="TYPE",
+    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from popinjay.models.model_files import files_of, is_thin
 from popinjay.options import PublishOptions, SayOptions, TrainOptions
 from popinjay.persona import Persona
 from popinjay.pipeline import relearn
-from popinjay.publishing.publish import WHOLE, publish
+from popinjay.publishing.model_content import WHOLE
+from popinjay.publishing.publish import publish
 from popinjay.sampling.generate import generate
 from popinjay.server.voices.model_pool import _size
 from popinjay.store.files import content_hash

@@ -22,7 +22,7 @@ from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.persona import Persona, load
-from popinjay.publishing.publish import whole_model
+from popinjay.publishing.model_content import whole_model
 from popinjay.store.caches import machine_secret
 from popinjay.store.index_file import INDEX
 from popinjay.store.journal import finish

@@ -9,8 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,102 +16,25 @@ from typing import Any
 import pytest
 import yaml
 
-import hub_standin
-import popinjay
-from hub_standin import Fault, HubStandIn
+import hub_state
+from hub_state import Fault, HubStandIn
 from popinjay.cli.main import main
 from popinjay.errors import PublishError, StorageError
 from popinjay.events import Event, EventKind
 from popinjay.model_card.facts import gather
 from popinjay.models import bases
-from popinjay.options import CardOptions, PublishOptions
+from popinjay.options import CardOptions
 from popinjay.pipeline import measure
-from popinjay.publishing import publish as publishing
+from popinjay.publishing import repository
 from popinjay.publishing.hub import Hub, writable
-from popinjay.publishing.publish import Published, publish
 from popinjay.store.files import content_hash
 from popinjay.store.run import Run
 from popinjay.text.quantities import size
 from popinjay.whose import WHOSE
+from publications import CARD, DATA, MODEL, REPO, TO, change, names, put_picture, say_whose, send
 
 # Deprecation warnings of the hub's own client are not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-REPO = "ada/bird"
-TO = f"hub:{REPO}"
-MODEL = {
-    "config.json",
-    "generation_config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-}
-CARD = {"README.md", "images/avatar-ada_l.png", "images/pipeline.png"}
-DATA = {"data/train.jsonl", "data/validation.jsonl", "data/held_out.jsonl"}
-
-
-@pytest.fixture(scope="module")
-def made(ada: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a persona of fictional words, made once.
-
-    It has no picture, so that one test can show what a picture changes.
-    """
-    from models import gpt2
-
-    base = gpt2(tmp_path_factory.mktemp("base"), positions=256)
-    home = tmp_path_factory.mktemp("made")
-    return popinjay.make(
-        ada,
-        home=home,
-        base=str(base),
-        whose="fictional",
-        epochs=0.5,
-        batch_tokens=512,
-        samples=10,
-    ).path
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    """Return the stand-in, with a logged-in user who may write.
-
-    Broken connections are retried without waiting.
-    """
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    with hub_standin.running() as running:
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        monkeypatch.setenv("HF_TOKEN", "hf_write")
-        yield running
-        huggingface_hub.close_session()
-
-
-def send(
-    run: Run, to: str = TO, listener: Callable[[Event], None] = lambda event: None, **options: bool
-) -> Published:
-    return publish(run, to, PublishOptions(**options), listener)
-
-
-def say_whose(run: Run, whose: str | None) -> None:
-    _ask_for_card(run, whose=whose)
-
-
-def _ask_for_card(run: Run, **options: str | None) -> None:
-    card = run.record.stages["card"]
-    card = replace(card, options={**card.options, **options})
-    given: dict[str, Any] = dict(options)
-    asked = replace(run.record.asked, **given)
-    run.save(run.record.updated(stages={**run.record.stages, "card": card}, asked=asked))
-
-
-def change(run: Run, contact: str = "the lighthouse") -> None:
-    """Change the text of the card, as another make would."""
-    _ask_for_card(run, contact=contact)
-
 
 # to the hub
 
@@ -271,7 +192,7 @@ def test_a_token_with_rights_publishes(
 
 
 def test_a_fine_grained_token_for_one_repository_may_write_there() -> None:
-    me = hub_standin.token("ada", "fineGrained")
+    me = hub_state.token("ada", "fineGrained")
     me["auth"]["accessToken"]["fineGrained"]["scoped"] = [
         {"entity": {"type": "model", "name": REPO}, "permissions": ["repo.write"]}
     ]
@@ -366,13 +287,13 @@ def test_a_broken_connection_is_retried(
 def test_a_dead_connection_is_reported_and_finished_uploads_are_kept(
     run: Run, hub: HubStandIn
 ) -> None:
-    hub.faults.append(Fault("POST", "/commit/", times=publishing.TRIES))
+    hub.faults.append(Fault("POST", "/commit/", times=repository.TRIES))
     events: list[Event] = []
     with pytest.raises(PublishError, match="could not be reached") as caught:
         send(run, listener=events.append)
     assert "Run the same again" in caught.value.hint
     assert (
-        len([event for event in events if event.what is EventKind.WARNING]) == publishing.TRIES - 1
+        len([event for event in events if event.what is EventKind.WARNING]) == repository.TRIES - 1
     )
     assert set(hub.files(REPO)) == {".gitattributes"}
     assert send(run).version == "v1"
@@ -414,7 +335,7 @@ def test_a_concurrent_commit_is_kept(run: Run, hub: HubStandIn) -> None:
 
 
 def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
-    hub.repos[REPO] = hub_standin.Repo(private=False)
+    hub.repos[REPO] = hub_state.Repo(private=False)
     hub.repos[REPO].commit({"config.json": ("regular", b"{}")}, "something else")
     with pytest.raises(PublishError, match="did not put there"):
         send(run)
@@ -422,9 +343,7 @@ def test_a_foreign_repository_is_left_alone(run: Run, hub: HubStandIn) -> None:
 
 
 def test_the_picture_is_published_and_named_as_thumbnail(run: Run, hub: HubStandIn) -> None:
-    run.file("card.png").write_bytes(b"\x89PNG\r\n\x1a\n picture")
-    entry = replace(run.record.stages["card"], source=run.picture_shown())
-    run.save(run.record.updated(stages={**run.record.stages, "card": entry}))
+    put_picture(run)
     send(run)
     assert hub.files(REPO)["card.png"] == run.file("card.png").read_bytes()
     card = hub.files(REPO)["README.md"].decode()
@@ -492,10 +411,6 @@ def test_the_command_line_lists_files_and_never_the_token(
 
 
 # into a folder
-
-
-def names(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_folder_gets_the_same_files(run: Run, tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ NEVER_ON_THE_PAGE = (
     "cli",
     "exporting",
     "forgetting",
-    "publishing",
     "trackers",
     "server/cors.py",
     "server/listen.py",

@@ -1,9 +1,10 @@
 """A stand-in for the Hugging Face hub, on loopback: it shows what the client sends.
 
 It does not show what the real hub accepts. It knows as much as publishing and loading need: the
-owner and permissions of a token, repositories with visibility, the upload of large files (git LFS:
-batch, put, verify), commits on top of a known parent, tags, refs, and downloads by branch, tag or
-commit. It logs all requests, and breaks off if a test asks it to.
+owner and permissions of a token, models and static Spaces with visibility, the settings of a Space,
+the upload of large files (git LFS: batch, put, verify), commits on top of a known parent, tags,
+refs, and downloads by branch, tag or commit. It logs all requests, and breaks off if a test asks it
+to. Spaces are kept under their names after `spaces/`.
 """
 
 from __future__ import annotations
@@ -16,116 +17,22 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
 
-
-def token(
-    name: str,
-    role: str,
-    orgs: dict[str, str] | None = None,
-    scoped: dict[str, list[str]] | None = None,
-) -> dict[str, Any]:
-    """Return what whoami answers for a token.
-
-    `orgs` are name -> role there, `scoped` the permissions of a fine-grained token by namespace.
-    """
-    access: dict[str, Any] = {"displayName": "test", "role": role}
-    if role == "fineGrained":
-        scopes = [
-            {"entity": {"type": "user" if who == name else "org", "name": who}, "permissions": can}
-            for who, can in (scoped or {}).items()
-        ]
-        access["fineGrained"] = {"canReadGatedRepos": False, "global": [], "scoped": scopes}
-    return {
-        "type": "user",
-        "name": name,
-        "orgs": [
-            {"type": "org", "name": org, "roleInOrg": how} for org, how in (orgs or {}).items()
-        ],
-        "auth": {"type": "access_token", "accessToken": access},
-    }
-
-
-TOKENS = {
-    "hf_write": token("ada", "write", {"engines": "admin", "lookers": "read"}),
-    "hf_read": token("ada", "read", {"engines": "admin"}),
-    "hf_fine": token(
-        "ada",
-        "fineGrained",
-        {"engines": "admin"},
-        {"engines": ["repo.content.read", "repo.write"], "ada": ["repo.content.read"]},
-    ),
-}
-
-
-@dataclass
-class Repo:
-    """One repository: every commit with all its files, and the tags."""
-
-    private: bool
-    commits: list[dict[str, Any]] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def commit(self, files: dict[str, tuple[str, bytes]], title: str) -> str:
-        """Add a commit with these files (name -> how it is kept, content)."""
-        oid = hashlib.sha1(f"{len(self.commits)} {title} {sorted(files)}".encode()).hexdigest()
-        self.commits.append({"oid": oid, "title": title, "files": files})
-        return oid
-
-    def at(self, revision: str) -> dict[str, Any] | None:
-        """Return the commit that a branch, tag or id names."""
-        oid = self.commits[-1]["oid"] if revision == "main" else self.tags.get(revision, revision)
-        return next((commit for commit in self.commits if commit["oid"] == oid), None)
-
-
-@dataclass
-class Fault:
-    """Where to break off.
-
-    `before` the request is read, `after` all is done and only the answer is missing, or `not`,
-    only to watch.
-    """
-
-    method: str
-    path: str
-    breaks: str = "before"
-    times: int = 1
-    meanwhile: Callable[[], None] | None = None  # called when it comes to it
-
-
-class Refused(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, status: int, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
-class HubStandIn:
-    """The stand-in, while it runs."""
-
-    def __init__(self) -> None:
-        self.repos: dict[str, Repo] = {}
-        self.objects: dict[str, bytes] = {}
-        self.log: list[tuple[str, str]] = []
-        self.bodies: list[bytes] = []
-        self.faults: list[Fault] = []
-        self.url = ""
-
-    def writes(self) -> list[tuple[str, str]]:
-        """Return all requests that change something."""
-        return [(method, path) for method, path in self.log if method not in ("GET", "HEAD")]
-
-    def files(self, repo: str, revision: str = "main") -> dict[str, bytes]:
-        """Return the files of a repository."""
-        commit = self.repos[repo].at(revision)
-        assert commit is not None
-        return {name: content for name, (_, content) in commit["files"].items()}
+from hub_state import (
+    SPACES,
+    TEMPLATE,
+    TOKENS,
+    HubStandIn,
+    Refused,
+    Repo,
+    git_hash,
+    space_errors,
+)
 
 
 @contextlib.contextmanager
@@ -150,6 +57,7 @@ class Handler(BaseHTTPRequestHandler):
 
     hub: HubStandIn
     protocol_version = "HTTP/1.1"
+    wbufsize = 2**16  # an answer in one piece: its end would wait for an acknowledgement
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -205,7 +113,10 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         for method, pattern, answer in ROUTES:
             if self.command in method and (found := re.fullmatch(pattern, path)):
-                value = answer(self, **found.groupdict())
+                named = found.groupdict()
+                if named.pop("kind", None) == "spaces":
+                    named["repo"] = SPACES + named["repo"]
+                value = answer(self, **named)
                 return value if isinstance(value, tuple) else (200, {}, json.dumps(value).encode())
         raise Refused(404, f"there is no {self.command} {path} here")
 
@@ -219,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _may(self, repo: str, what: str) -> bool:
         me = self._me()
-        namespace = repo.split("/")[0]
+        namespace = repo.removeprefix(SPACES).split("/")[0]
         if me is None:
             return False
         access = me["auth"]["accessToken"]
@@ -259,6 +170,11 @@ class Handler(BaseHTTPRequestHandler):
     def create(self) -> Any:
         asked = json.loads(self.body)
         repo = f"{asked.get('organization') or (self._me() or {}).get('name')}/{asked['name']}"
+        is_space = asked.get("type") == "space"
+        if is_space:
+            repo = SPACES + repo
+            if asked.get("sdk") != "static":
+                raise Refused(400, "This stand-in has static Spaces only")
         if not self._may(repo, "repo.write"):
             raise Refused(403, "You don't have the rights to create a model under this namespace")
         if repo in self.hub.repos:
@@ -267,14 +183,24 @@ class Handler(BaseHTTPRequestHandler):
             private=asked.get("visibility") == "private" or bool(asked.get("private"))
         )
         made.commit(
-            {".gitattributes": ("regular", b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n")},
+            {
+                ".gitattributes": (
+                    "regular",
+                    b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n",
+                ),
+                **{name: ("regular", text) for name, text in TEMPLATE.items() if is_space},
+            },
             "initial commit",
         )
         return {"url": f"{self.hub.url}/{repo}", "name": repo}
 
     def validate_yaml(self) -> Any:
-        content = json.loads(self.body)["content"]
-        yaml.safe_load(content.split("---\n")[1])
+        asked = json.loads(self.body)
+        settings = yaml.safe_load(asked["content"].split("---\n")[1])
+        errors = space_errors(settings) if asked["repoType"] == "space" else []
+        if errors:
+            found = {"errors": [{"message": error} for error in errors], "warnings": []}
+            return 400, {}, json.dumps(found).encode()
         return {"errors": [], "warnings": []}
 
     def info(self, repo: str, revision: str = "main") -> Any:
@@ -283,7 +209,8 @@ class Handler(BaseHTTPRequestHandler):
         if commit is None:
             raise Refused(404, "Revision not found", "RevisionNotFound")
         card = commit["files"].get("README.md", ("", b""))[1].decode()
-        tags = yaml.safe_load(card.split("---\n")[1])["tags"] if card.startswith("---\n") else []
+        settings = yaml.safe_load(card.split("---\n")[1]) if card.startswith("---\n") else {}
+        tags = settings.get("tags", [])
         siblings = []
         for name, (kept, content) in commit["files"].items():
             entry = {"rfilename": name, "size": len(content), "blobId": git_hash(content)}
@@ -294,14 +221,27 @@ class Handler(BaseHTTPRequestHandler):
                     "pointerSize": 130,
                 }
             siblings.append(entry)
-        return {
-            "id": repo,
-            "modelId": repo,
+        known = {
+            "id": repo.removeprefix(SPACES),
             "sha": commit["oid"],
             "private": found.private,
-            "tags": tags,
             "siblings": siblings,
         }
+        if repo.startswith(SPACES):
+            return {**known, "sdk": "static", "tags": ["static"], "cardData": settings}
+        return {**known, "modelId": repo, "tags": tags}
+
+    def commits(self, repo: str, revision: str) -> Any:
+        return [
+            {
+                "id": commit["oid"],
+                "authors": [],
+                "date": "2026-01-01T00:00:00.000Z",
+                "title": commit["title"],
+                "message": "",
+            }
+            for commit in reversed(self._readable(repo).commits)
+        ]
 
     def tree(self, repo: str, revision: str, folder: str = "") -> Any:
         commit = self._readable(repo).at(revision)
@@ -344,7 +284,9 @@ class Handler(BaseHTTPRequestHandler):
                 if kept == "lfs"
                 else git_hash(content)
             )
-            large = file["size"] > 10 * 2**20 or name.endswith((".safetensors", ".png"))
+            large = file["size"] > 10 * 2**20 or name.endswith(
+                (".safetensors", ".png", ".wasm", ".bin", ".onnx")
+            )
             answers.append(
                 {
                     "path": name,
@@ -435,29 +377,26 @@ class Handler(BaseHTTPRequestHandler):
         )
 
 
-def git_hash(content: bytes) -> str:
-    """Return git's name of a file's content."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
 _REPO, _REV = r"(?P<repo>[\w.-]+/[\w.-]+)", r"(?P<revision>[\w.-]+)"
+_API, _OF_SPACES = "/api/(?P<kind>models|spaces)", "/(?:(?P<kind>spaces)/)?"
 ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/api/whoami-v2", Handler.whoami),
     ("POST", "/api/repos/create", Handler.create),
     ("POST", "/api/validate-yaml", Handler.validate_yaml),
-    ("GET", f"/api/models/{_REPO}", Handler.info),
-    ("GET", f"/api/models/{_REPO}/revision/{_REV}", Handler.info),
+    ("GET", f"{_API}/{_REPO}", Handler.info),
+    ("GET", f"{_API}/{_REPO}/revision/{_REV}", Handler.info),
     (
         "GET",
-        f"/api/models/{_REPO}/tree/{_REV}(?:/(?P<folder>.+))?",
+        f"{_API}/{_REPO}/tree/{_REV}(?:/(?P<folder>.+))?",
         lambda self, repo, revision, folder: self.tree(repo, revision, folder or ""),
     ),
-    ("GET", f"/api/models/{_REPO}/refs", Handler.refs),
-    ("POST", f"/api/models/{_REPO}/preupload/{_REV}", Handler.preupload),
-    ("POST", f"/{_REPO}.git/info/lfs/objects/batch", Handler.lfs_batch),
+    ("GET", f"{_API}/{_REPO}/refs", Handler.refs),
+    ("GET", f"{_API}/{_REPO}/commits/{_REV}", Handler.commits),
+    ("POST", f"{_API}/{_REPO}/preupload/{_REV}", Handler.preupload),
+    ("POST", f"{_OF_SPACES}{_REPO}.git/info/lfs/objects/batch", Handler.lfs_batch),
     ("PUT", "/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
     ("POST", "/lfs-verify", Handler.lfs_verify),
-    ("POST", f"/api/models/{_REPO}/commit/{_REV}", Handler.commit),
-    ("POST", f"/api/models/{_REPO}/tag/{_REV}", Handler.tag),
-    ("GET HEAD", f"/{_REPO}/resolve/{_REV}/(?P<name>.+)", Handler.resolve),
+    ("POST", f"{_API}/{_REPO}/commit/{_REV}", Handler.commit),
+    ("POST", f"{_API}/{_REPO}/tag/{_REV}", Handler.tag),
+    ("GET HEAD", f"{_OF_SPACES}{_REPO}/resolve/{_REV}/(?P<name>.+)", Handler.resolve),
 )

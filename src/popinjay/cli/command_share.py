@@ -23,6 +23,7 @@ def do_publish(args: argparse.Namespace) -> None:
     document = {
         "persona": result.persona,
         "to": result.to,
+        "url": result.url,
         "private": result.private,
         "dry_run": chosen.dry_run,
         "changed": result.changed,
@@ -33,7 +34,7 @@ def do_publish(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json(document)
     else:
-        show_sharing.show_published(document)
+        show_sharing.show_published(document, result.place)
 
 
 def do_rename(args: argparse.Namespace) -> None:

@@ -57,23 +57,28 @@ def publish(actions: Any) -> None:
         actions,
         "publish",
         command_share.do_publish,
-        "publish a persona on the Hugging Face hub or in a folder",
+        "publish a persona, or its web page, on the Hugging Face hub or in a folder",
+        more="hub: and a folder get the model, space: and pages: the web page that export --to web "
+        "writes.",
         examples=(
             "popinjay publish ada --to hub:you/ada --private",
             "popinjay publish ada --to ./ada-model",
-            "popinjay publish ada --to hub:you/ada --dry-run",
+            "popinjay publish ada --to space:you/ada --dry-run",
+            "popinjay publish ada --to pages:./ada-page",
         ),
     )
     add_name(added)
     added.add_argument(
         "--to",
         required=True,
-        metavar="hub:ORG/NAME|FOLDER",
-        help="a repository on the hub, as hub:ORG/NAME; anything else is a folder",
+        metavar="hub:ORG/NAME|space:ORG/NAME|pages:FOLDER|FOLDER",
+        help="hub: a model on the Hugging Face hub; space: a web page there, which is a Space; "
+        "pages: a folder for GitHub Pages; anything else is a folder for the model",
     )
     added.missing["--to"] = (
         "publish needs --to: where to publish it.",
-        "For the Hugging Face hub: --to hub:you/NAME. For a folder: --to ./FOLDER",
+        "For the Hugging Face hub: --to hub:you/NAME, or its web page: --to space:you/NAME. For a "
+        "folder: --to ./FOLDER",
     )
     add_options(added, options.PublishOptions)
     add_json(added)

@@ -10,12 +10,11 @@ from popinjay.cli.consoles import console
 from popinjay.post import one_line
 from popinjay.text.quantities import size
 
-HUB = "hub:"  # what the name of a repository begins with
 MAX_SHOWN = 10  # of the posts that would be forgotten
 
 
-def show_published(published: Mapping[str, Any]) -> None:
-    """Show the published files, and where they are."""
+def show_published(published: Mapping[str, Any], place: str) -> None:
+    """Show the published files, and where they are; `place` says it in words."""
     from rich.table import Table
 
     out = console()
@@ -26,26 +25,31 @@ def show_published(published: Mapping[str, Any]) -> None:
         table.add_row(file["name"], size(file["bytes"]))
     table.add_row("total", size(sum(file["bytes"] for file in published["files"])), style="bold")
     out.print(table)
-    for line in _where(published):
-        out.print(line)
+    for line in _where(published, place):
+        out.print(line, soft_wrap=True, markup=False)
 
 
-def _where(published: Mapping[str, Any]) -> list[str]:
+def _where(published: Mapping[str, Any], place: str) -> list[str]:
     """Return where the files were published, or would be."""
-    to = published["to"]
-    is_hub = to.startswith(HUB)
-    place = f"{to.removeprefix(HUB)} on the Hugging Face hub" if is_hub else f"the folder {to}"
+    to, version, url = published["to"], published["version"], published["url"]
     place += " (private)" if published["private"] else ""
-    version = published["version"]
     if published["dry_run"]:
         lines = [f"This would be published to {place}. Nothing was sent."]
-        if not is_hub:
-            lines.append(f"To publish it on the Hugging Face hub: --to {HUB}you/{Path(to).name}")
+        if Path(to).is_absolute():
+            lines.append(f"To publish it on the Hugging Face hub: --to hub:you/{Path(to).name}")
         return lines
-    if published["changed"]:
-        return [f"Published to {place}" + (f", version {version}." if version else ".")]
+    done = (
+        f"Published to {place}" + (f", version {version}." if version else ".")
+        if published["changed"]
+        else f"All of this was in {place} already"
+        + (f" as version {version}" if version else "")
+        + "."
+    )
+    if url:
+        return [done, url]
     return [
-        f"All of this was in {place} already" + (f" as version {version}" if version else "") + "."
+        done,
+        *(["Its README.md says how to put it on the web."] if to.startswith("pages:") else []),
     ]
 
 

@@ -28,7 +28,7 @@ from popinjay.store.job_events import drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.outputs import partial_name
 from popinjay.store.record import Record
-from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
+from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, WEB_PAGE, Run
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
@@ -209,6 +209,7 @@ def _derived(run: Run, new: Forgotten) -> Iterator[str]:
     yield from (name for stage in after for name in stage.makes)
     yield from (PICTURE_FILE, *REPORTS)
     yield make_log.FOLDER  # its samples and notes may quote posts
+    yield WEB_PAGE  # left by a process that was killed: hashes of every post
     yield f"{ENGINE_FOLDER}/{INDEX}"  # hashes of every post, with a key that is not secret
     yield from (
         f"{ENGINE_FOLDER}/{path.name}" for path in run.file(ENGINE_FOLDER).glob(".*.partial")

@@ -43,6 +43,7 @@ class Facts:
         excerpt: Posts that the model wrote.
         datasets: Of the hub, if the posts were published too.
         base: The record beside the base's weights.
+        page: The address of its web page, if that was published too.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Facts:
     excerpt: Excerpt = field(default_factory=Excerpt)
     datasets: Sequence[str] = ()
     base: Mapping[str, Any] = field(default_factory=dict)
+    page: str = ""
 
 
 def gather(

@@ -41,6 +41,7 @@ SHARED_REPORT = "report-to-share.html"
 REPORT_AGAINST = "report-against.html"
 LOCK = ".lock"
 LOCK_SECONDS = 0.2  # that a lock is waited for: `is_locked` holds it for an instant
+WEB_PAGE = ".web-page.partial"  # while it is published
 QUICK_BYTES = 2**20  # size up to which a file is hashed to list personas
 REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # that no stage makes
 

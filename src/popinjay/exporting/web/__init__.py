@@ -6,13 +6,21 @@ load. It holds the model, the engine and the page; of the posts it holds hashes 
 
 from __future__ import annotations
 
+import secrets
 import shlex
 
 from popinjay.exporting.exporter import Exported, ExportRequest
 from popinjay.exporting.plain_folder import copy_terms
-from popinjay.exporting.web.engine import ENGINE_BYTES, NAME, add_engine, is_kept
+from popinjay.exporting.web.engine import (
+    ENGINE_BYTES,
+    NAME,
+    add_engine,
+    add_placeholder,
+    is_kept,
+)
 from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
 from popinjay.exporting.web.page import write_page
+from popinjay.text.verbatim_index import KEY
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
@@ -32,19 +40,34 @@ def estimate(parameters: int, quant: str) -> int:
 
 def export(request: ExportRequest) -> Exported:
     """Write the folder."""
+    write_site(request, secrets.token_bytes(KEY))
+    command = (
+        f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(request.place))}"
+    )
+    return Exported(request.place / "index.html", command)
+
+
+def write_site(request: ExportRequest, salt: bytes, *, is_dry_run: bool = False) -> None:
+    """Write the folder; with the same salt the same persona gives the same files.
+
+    Args:
+        request: What is exported, and where to.
+        salt: Of the hashes of posts, KEY bytes.
+        is_dry_run: Write no engine that would have to be fetched, but empty files of its size.
+    """
     model = request.run.folder("model")
     check_tokenizer(model)
-    if not is_kept():
-        request.note(f"Fetching {NAME} from the npm registry, once.")
+    engine = request.folder / "engine"
     request.progress("the engine", 0, 3)
-    add_engine(request.folder / "engine", request.listener)
+    if is_kept() or not is_dry_run:
+        if not is_kept():
+            request.note(f"Fetching {NAME} from the npm registry, once.")
+        add_engine(engine, request.listener)
+    else:
+        add_placeholder(engine)
     request.progress("the model", 1, 3)
     (request.folder / "model").mkdir()
     write_model(model, request.folder / "model", request.quant)
     request.progress("the page", 2, 3)
     copy_terms(request.run, request.folder)
-    write_page(request)
-    command = (
-        f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(request.place))}"
-    )
-    return Exported(request.place / "index.html", command)
+    write_page(request, salt)

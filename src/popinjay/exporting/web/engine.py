@@ -86,9 +86,21 @@ def add_engine(folder: Path, listener: Listener, *, allow_local: bool = False) -
         contents = list(_fetched(listener, allow_local))
         for file, content in zip(FILES, contents, strict=True):
             _keep(kept / file.name, content)
-    folder.mkdir()
+    _add_license(folder)
     for file, content in zip(FILES, contents, strict=True):
         (folder / file.name).write_bytes(content or b"")
+
+
+def add_placeholder(folder: Path) -> None:
+    """Write empty files of the engine's sizes, to tell how large the whole would be."""
+    _add_license(folder)
+    for file in FILES:
+        (folder / file.name).touch()
+        os.truncate(folder / file.name, file.size)
+
+
+def _add_license(folder: Path) -> None:
+    folder.mkdir()
     (folder / "LICENSE").write_text(f"{NAME} {VERSION}\n\n{LICENSE}", encoding="utf-8")
 
 

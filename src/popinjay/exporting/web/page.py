@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 import shutil
 from html import escape
 from importlib.resources import as_file, files
@@ -28,7 +27,7 @@ from popinjay.sampling.filters import MIN_HOLDERS
 from popinjay.store.forgotten import marks_of
 from popinjay.store.run import Run
 from popinjay.store.stage_table import IMAGES
-from popinjay.text.verbatim_index import KEY, VerbatimIndex
+from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.whose import WHOSE
 
 ASSETS = "assets/web"
@@ -38,15 +37,18 @@ KEPT_BY_THE_PAGE = ("model/", "engine/ort-wasm-simd-threaded.wasm", INDEX, MARKE
 PHOTO = (".png", ".jpg", ".jpeg", ".webp")
 
 
-def write_page(request: ExportRequest) -> None:
-    """Write the page beside the model and the engine, which are in the folder already."""
+def write_page(request: ExportRequest, salt: bytes) -> None:
+    """Write the page beside the model and the engine, which are in the folder already.
+
+    `salt` is that of the hashes of posts.
+    """
     run, folder = request.run, request.folder
     with as_file(files("popinjay").joinpath(ASSETS)) as assets:
         shutil.copytree(assets, folder, dirs_exist_ok=True)
     model = files_of(run.folder("model"))
     tokenizer = json.loads((model.folder / "tokenizer.json").read_text(encoding="utf-8"))
     _write_json(folder / TOKENIZER, tokenizer)
-    write_indexes(run, folder)
+    write_indexes(run, folder, salt)
     what = about(run)
     facts = facts_of(run, what, _add_avatar(run, what, folder))
     facts["special"] = _special_tokens(run)
@@ -56,7 +58,7 @@ def write_page(request: ExportRequest) -> None:
     _write_service_worker(folder)
 
 
-def write_indexes(run: Run, folder: Path) -> None:
+def write_indexes(run: Run, folder: Path, salt: bytes) -> None:
     """Write the hashes that keep copies out: of the training posts, and of what was forgotten.
 
     Raises PersonaError if the posts are gone, as then nothing would keep copies out.
@@ -68,7 +70,7 @@ def write_indexes(run: Run, folder: Path) -> None:
             "Make it again from the same posts.",
         )
     texts = (row["text"] for row in read_rows(posts))
-    index = VerbatimIndex(texts, MIN_HOLDERS, key=secrets.token_bytes(KEY))
+    index = VerbatimIndex(texts, MIN_HOLDERS, key=salt)
     (folder / INDEX).write_bytes(index.to_bytes())
     (folder / MARKED).write_bytes(marks_of(run).to_bytes())
 

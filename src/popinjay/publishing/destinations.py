@@ -1,0 +1,192 @@
+"""The table of destinations: a model or its web page, on the hub or in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from popinjay.errors import PublishError
+from popinjay.events import Event, EventKind, Listener
+from popinjay.options import PublishOptions
+from popinjay.publishing import hub, model_content, web_content
+from popinjay.publishing.destination import (
+    HUB,
+    PAGES,
+    SPACE,
+    STAGE,
+    Destination,
+    File,
+    Published,
+)
+from popinjay.publishing.folder import FolderDestination
+from popinjay.publishing.gates import check_may_be_public, check_whose
+from popinjay.publishing.links import models_of, page_of
+from popinjay.publishing.model_content import CARD, card_for, model_files, whole_model
+from popinjay.publishing.repository import RepositoryDestination
+from popinjay.publishing.web_content import check_model_options, check_web_options, web_page
+from popinjay.publishing.web_readme import pages_readme, space_readme
+from popinjay.store.run import Run
+from popinjay.store.stage_table import PICTURE_FILE
+
+MAX_FILE_BYTES = 95_000_000  # on GitHub, which refuses files of 100 MB
+
+
+class ModelRepository(RepositoryDestination):
+    """A persona's model on the hub."""
+
+    prefix = HUB
+
+    def is_ours(self, name: str) -> bool:
+        """Return whether publishing ever writes a file of this name."""
+        return model_content.is_ours(name)
+
+    def check(self, options: PublishOptions) -> None:
+        """Check whose words these are."""
+        check_model_options(options)
+        check_whose(self.run, private=options.private)
+
+    @contextmanager
+    def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
+        """Yield the model, the card and its images."""
+        has_picture = self.run.file(PICTURE_FILE).is_file()
+        thumbnail = f"{self.url}/resolve/main/{PICTURE_FILE}" if has_picture else ""
+        page = page_of(self.run, private=options.private)
+        card = card_for(self.run, self.repo, thumbnail, page)
+        with whole_model(self.run) as model:
+            yield model_files(
+                self.run, model, card, with_picture=has_picture, with_posts=options.with_posts
+            )
+
+
+class ModelFolder(FolderDestination):
+    """A persona's model in a folder."""
+
+    def check(self, options: PublishOptions) -> None:
+        """Check the options."""
+        check_model_options(options)
+        super().check(options)
+
+    @contextmanager
+    def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
+        """Yield the model, the card and its images."""
+        has_picture = self.run.file(PICTURE_FILE).is_file()
+        card = card_for(self.run, self.folder.name, PICTURE_FILE if has_picture else "")
+        with whole_model(self.run) as model:
+            yield model_files(
+                self.run, model, card, with_picture=has_picture, with_posts=options.with_posts
+            )
+
+
+class Space(RepositoryDestination):
+    """A persona's web page on the hub: a static Space."""
+
+    prefix = SPACE
+    kind = hub.SPACE
+    path = "spaces/"
+    template = frozenset({"index.html", "style.css"})
+
+    def is_ours(self, name: str) -> bool:
+        """Return whether publishing ever writes a file of this name."""
+        return web_content.is_ours(name)
+
+    def check(self, options: PublishOptions) -> None:
+        """Check whose words these are."""
+        check_web_options(options)
+        check_whose(self.run, private=options.private)
+
+    @contextmanager
+    def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
+        """Yield the page and its README, which holds the settings of the Space."""
+        models = models_of(self.run, private=options.private)
+        readme = space_readme(self.run, self.url, models)
+        with web_page(self.run, self.to, options, listener) as files:
+            yield [File(CARD, readme.encode()), *files]
+
+    def send(self, wanted: Published, listener: Listener) -> Published:
+        """Publish it, and say how the card of its model comes to name it."""
+        sent = super().send(wanted, listener)
+        if self.to not in self.run.record.published:
+            for model in models_of(self.run, private=bool(sent.private)):
+                again = f"popinjay publish {self.run.name} --to {HUB}{model}"
+                said = f"The card of {model} will link to this page once the model is published"
+                note = Event(
+                    STAGE,
+                    EventKind.NOTE,
+                    f"{said} again: {again}",
+                    page_message=f"{said} again.",
+                )
+                listener(note)
+        return sent
+
+
+class Pages(FolderDestination):
+    """A persona's web page in a folder for GitHub Pages."""
+
+    prefix = PAGES
+    kept = (".git", "CNAME")
+
+    def check(self, options: PublishOptions) -> None:
+        """Check that the words may be public, as such pages are."""
+        check_web_options(options)
+        super().check(options)
+        check_may_be_public(self.run)
+
+    @contextmanager
+    def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
+        """Yield the page, its README, and what has it served as it is."""
+        readme = pages_readme(self.run, models_of(self.run, private=False))
+        own = [
+            File(CARD, readme.encode()),
+            File(".nojekyll", b""),
+            File(".gitattributes", b"* -text\n"),
+        ]
+        with web_page(self.run, self.to, options, listener) as files:
+            for file in files:
+                if file.size > MAX_FILE_BYTES:
+                    raise PublishError(
+                        f"{file.name} has {file.size / 1e6:,.0f} MB, and GitHub refuses files of "
+                        "100 MB.",
+                        "Publish it as a Space: --to space:you/NAME",
+                        page_hint="Publish it as a Space.",
+                    )
+            yield [*own, *files]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A row of the table.
+
+    Attributes:
+        prefix: What the destination begins with.
+        in_words: The destination as people say it, with a place for the rest of it.
+        open: Returns the destination for the rest of it. Raises PublishError.
+    """
+
+    prefix: str
+    in_words: str
+    open: Callable[[str, Run], Destination]
+
+
+KINDS = (
+    Kind(HUB, "{} on the Hugging Face hub", ModelRepository),
+    Kind(SPACE, "the Space {} on the Hugging Face hub", Space),
+    Kind(PAGES, "the folder {} for GitHub Pages", Pages),
+    Kind("", "the folder {}", ModelFolder),
+)
+
+
+def destination_of(to: str, run: Run) -> Destination:
+    """Return the destination that a text names. Raises PublishError if it names none."""
+    kind = _kind_of(to)
+    return kind.open(to.removeprefix(kind.prefix), run)
+
+
+def in_words(to: str) -> str:
+    """Return a destination as people say it."""
+    kind = _kind_of(to)
+    return kind.in_words.format(to.removeprefix(kind.prefix))
+
+
+def _kind_of(to: str) -> Kind:
+    return next(kind for kind in KINDS if to.startswith(kind.prefix))
