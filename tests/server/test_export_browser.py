@@ -12,7 +12,7 @@ import pytest
 from chromium import needs_chromium
 from server_page import BAD_NAME, PATIENCE, PHONE, Server, violations
 from speaking_persona import BASE, POST
-from web_engine import needs_engine, put_engine
+from web_engine import KEPT, needs_engine, put_engine
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright, which drives the browser"
@@ -22,6 +22,13 @@ pytest.importorskip("fastapi", reason="needs the extra `serve`")
 pytestmark = needs_chromium
 expect = sync_api.expect
 expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> None:
+    """Put the engine of pages where the server looks for it, if the user has it."""
+    if KEPT.is_dir():
+        put_engine()
 
 
 @pytest.fixture
@@ -90,7 +97,6 @@ def test_who_may_not_publish_is_told(look: Any, server: Server) -> None:
 @needs_engine
 @pytest.mark.usefixtures("exported_anew")
 def test_the_page_is_made_and_opened_here(look: Any, server: Server) -> None:
-    put_engine()
     folder = server.home / "web"
     shutil.copytree(server.home / "ada", folder)
     shutil.rmtree(folder / "model")

@@ -5,7 +5,7 @@ import { get, personaPath, post, remove } from "./api.js";
 import { actionHandler, announce, el, errorBox, fill } from "./dom.js";
 import { follow } from "./job.js";
 import { displayName, header, load } from "./persona.js";
-import { bytes, FINAL_STATES } from "./words.js";
+import { bytes, FINAL_STATES, STATES } from "./words.js";
 
 const WEB = "web";
 /** What people call the formats; others go by their own name. */
@@ -184,7 +184,7 @@ class ExportView {
         const hadFocus = this.body.contains(document.activeElement);
         if (now.state === "done") this.showDone(now);
         else this.showIdle(now);
-        announce(now.state === "done" ? `${this.title}: done` : `${this.title}: stopped`);
+        announce(`${this.title}: ${STATES[now.state]}`);
         if (hadFocus) this.body.querySelector("a, button")?.focus();
       },
       untilResumed: async () => {},
