@@ -14,16 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from exported_page import ExportedPage
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, PersonaError
 from popinjay.events import ignore
 from popinjay.exporting import find
 from popinjay.exporting.export import export
 from popinjay.exporting.web import engine, model
+from popinjay.inference.tokenizer import Tokenizer
 from popinjay.options import ExportOptions
 from popinjay.store.run import Run
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
-from speaking_persona import POST, put_persona
+from speaking_persona import BASE, POST, put_persona
 from web_engine import STAND_INS, expect_stand_ins, put_stand_ins
 
 HOSTILE = '<img src=x onerror=alert(1)>"\\ &{{title}}'
@@ -52,7 +54,7 @@ def put_author(home: Path) -> Run:
 
 def test_the_folder_is_small_and_whole(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    found = export(run, "web", out)
+    found = export(run, "web", out, ExportOptions(quant="q8"))
     sizes = dict(found.files)
     engine_bytes = sum(sizes[f"engine/{name}"] for name in STAND_INS)
     whole = sum(sizes.values()) - engine_bytes + engine.ENGINE_BYTES
@@ -104,12 +106,26 @@ def test_a_hostile_name_is_text(run: Run, tmp_path: Path) -> None:
     assert "'unsafe-eval'" not in page
 
 
-def test_five_bits_are_smaller(run: Run, tmp_path: Path) -> None:
-    eight = export(run, "web", tmp_path / "8")
-    five = export(run, "web", tmp_path / "5", ExportOptions(quant="q5"))
-    assert sum(dict(five.files).values()) < sum(dict(eight.files).values()) - 2_000_000
-    layout = json.loads((tmp_path / "5/model/model.json").read_text())
-    assert any(tensor.get("packed") for tensor in layout["tensors"])
+@pytest.mark.parametrize("quant", ["q5", "q4"])
+def test_fewer_bits_are_smaller_and_nearly_as_good(run: Run, tmp_path: Path, quant: str) -> None:
+    eight = export(run, "web", tmp_path / "8", ExportOptions(quant="q8"))
+    fewer = export(run, "web", tmp_path / "few", ExportOptions(quant=quant))
+    assert sum(dict(fewer.files).values()) < sum(dict(eight.files).values()) - 2_000_000
+    tokenizer = Tokenizer(BASE)
+    wanted, found = (
+        ExportedPage(tmp_path / name / "model").bits_per_byte(POSTS, tokenizer)
+        for name in ("8", "few")
+    )
+    assert abs(found / wanted - 1) < 0.03
+
+
+def test_the_held_out_posts_are_not_read(run: Run, tmp_path: Path) -> None:
+    weights = []
+    for number, posts in enumerate(("", "damaged")):
+        run.file("held_out.jsonl").write_text(posts, encoding="utf-8")
+        export(run, "web", tmp_path / str(number), ExportOptions(quant="q4"))
+        weights.append((tmp_path / str(number) / "model/weights.000.bin").read_bytes())
+    assert weights[0] == weights[1]
 
 
 def test_large_files_are_split(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import shlex
 
+from popinjay.exporting.calibration.posts import sample
 from popinjay.exporting.exporter import Exported, ExportRequest
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.exporting.web.engine import ENGINE_BYTES, NAME, add_engine, is_kept
-from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
-from popinjay.exporting.web.page import write_page
+from popinjay.exporting.web.model import Q4, Q5, Q8, check_tokenizer, write_model
+from popinjay.exporting.web.page import training_posts, write_page
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
-QUANTS: tuple[str, ...] = (Q8, Q5)
+QUANTS: tuple[str, ...] = (Q5, Q8, Q4)
 PAGE_BYTES = 4_000_000  # the page, the tokenizer, the index
-BITS = {Q8: 8.2, Q5: 5.3}  # of a weight, scales included
+BITS = {Q8: 8.2, Q5: 5.3, Q4: 4.8}  # of a weight on average, scales included
 
 
 def check() -> None:
@@ -34,13 +35,20 @@ def export(request: ExportRequest) -> Exported:
     """Write the folder."""
     model = request.run.folder("model")
     check_tokenizer(model)
+    posts = sample(training_posts(request.run))
     if not is_kept():
         request.note(f"Fetching {NAME} from the npm registry, once.")
     request.progress("the engine", 0, 3)
     add_engine(request.folder / "engine", request.listener)
     request.progress("the model", 1, 3)
     (request.folder / "model").mkdir()
-    write_model(model, request.folder / "model", request.quant)
+    write_model(
+        model,
+        request.folder / "model",
+        request.quant,
+        posts,
+        lambda done, total: request.progress("weights in fewer bits", done, total, "matrices"),
+    )
     request.progress("the page", 2, 3)
     copy_terms(request.run, request.folder)
     write_page(request)

@@ -56,8 +56,8 @@ def write_page(request: ExportRequest) -> None:
     _write_service_worker(folder)
 
 
-def write_indexes(run: Run, folder: Path) -> None:
-    """Write the hashes that keep copies out: of the training posts, and of what was forgotten.
+def training_posts(run: Run) -> Path:
+    """Return the file of the training posts.
 
     Raises PersonaError if the posts are gone, as then nothing would keep copies out.
     """
@@ -67,7 +67,15 @@ def write_indexes(run: Run, folder: Path) -> None:
             f"{run.name!r} has no posts any more, so that copies of them could not be kept out.",
             "Make it again from the same posts.",
         )
-    texts = (row["text"] for row in read_rows(posts))
+    return posts
+
+
+def write_indexes(run: Run, folder: Path) -> None:
+    """Write the hashes that keep copies out: of the training posts, and of what was forgotten.
+
+    Raises PersonaError if the posts are gone.
+    """
+    texts = (row["text"] for row in read_rows(training_posts(run)))
     index = VerbatimIndex(texts, MIN_HOLDERS, key=secrets.token_bytes(KEY))
     (folder / INDEX).write_bytes(index.to_bytes())
     (folder / MARKED).write_bytes(marks_of(run).to_bytes())
