@@ -221,6 +221,11 @@ class Session:
             "another.",
             "dim",
         )
+        self._print(
+            "To put it on the web or take it to other programs: "
+            f"popinjay export {self._persona.name} --list",
+            "dim",
+        )
 
     # Output
 

@@ -24,7 +24,7 @@ from popinjay.store import kept, make_log
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
 from popinjay.store.index_file import INDEX
-from popinjay.store.job_events import drop_samples
+from popinjay.store.job_events import drop_exports, drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.outputs import partial_name
 from popinjay.store.record import Record
@@ -153,6 +153,11 @@ def _notes_after(run: Run, gone: Gone) -> list[str]:
     if count := drop_samples(run.path.parent, run.name):
         notes.append(
             f"{count:,} posts written during training were removed from the events of its jobs."
+        )
+    if count := drop_exports(run.path.parent, run.name):
+        notes.append(
+            f"{count:,} of its exports went too, that the page had made: delete other copies "
+            "yourself, and export again."
         )
     if gone.files:
         notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")

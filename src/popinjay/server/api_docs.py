@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {  # of the examples
     },
     "/api/login": {"token": "TOKEN"},
     "/api/personas/{name}": {"name": "eve"},
+    "/api/personas/{name}/exports": {"to": "web"},
     "/api/personas/{name}/retrain": {"longer": True},
     "/api/personas/{name}/say": {"prompt": "My dream is", "n": 3},
     "/api/personas/{name}/kept": {"prompt": "My dream is", "text": "My dream is a parrot."},

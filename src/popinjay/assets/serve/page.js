@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { el, errorBox, fill, remember, remembered, title } from "./dom.js";
 import * as all from "./all.js";
+import * as exporting from "./export.js";
 import * as home from "./home.js";
 import * as job from "./job.js";
 import * as login from "./login.js";
@@ -10,7 +11,7 @@ import * as look from "./look.js";
 import * as make from "./make.js";
 import * as say from "./say.js";
 
-const SCREENS = { home, make, job, say, look, all };
+const SCREENS = { home, make, job, say, look, export: exporting, all };
 const main = document.getElementById("main");
 let open = new AbortController();
 

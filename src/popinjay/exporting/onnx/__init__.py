@@ -12,7 +12,7 @@ from popinjay.errors import PersonaError
 from popinjay.exporting.about import About, about
 from popinjay.exporting.calibration.posts import sample, tokens_of
 from popinjay.exporting.calibration.smoothing import smoothed
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.onnx.compare import TEXT, check_export
 from popinjay.exporting.onnx.graph import whole_model
 from popinjay.exporting.plain_folder import copy_terms
@@ -20,6 +20,7 @@ from popinjay.inference.onnx.architecture import UnknownWeights, read_architectu
 from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.generation_config import read_config
 from popinjay.models.model_files import ModelFiles, files_of
+from popinjay.store.run import Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,13 +58,13 @@ this: other programs also show posts that repeat a training post word for word.
 """
 
 
-def check() -> None:
+def check(run: Run | None = None) -> None:
     """Need nothing more: the packages onnx and onnxruntime come with popinjay."""
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the folder has."""
-    return parameters * (1 if quant == "q8" else 4) + 5_000_000
+    return model.parameters * (1 if quant == "q8" else 4) + 5_000_000
 
 
 def export(request: ExportRequest) -> Exported:

@@ -9,33 +9,38 @@ from __future__ import annotations
 import shlex
 
 from popinjay.exporting.calibration.posts import sample
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.exporting.web.engine import ENGINE_BYTES, NAME, add_engine, is_kept
 from popinjay.exporting.web.model import Q4, Q5, Q8, check_tokenizer, write_model
-from popinjay.exporting.web.page import training_posts, write_page
+from popinjay.exporting.web.page import check_posts, write_page
+from popinjay.store.run import Run
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
 QUANTS: tuple[str, ...] = (Q5, Q8, Q4)
-PAGE_BYTES = 4_000_000  # the page, the tokenizer, the index
-BITS = {Q8: 8.2, Q5: 5.3, Q4: 4.8}  # of a weight on average, scales included
+PAGE_BYTES = 1_000_000  # the page, the tokenizer, the index
+BITS = {Q8: 8.2, Q5: 5.9, Q4: 5.3}  # of a weight on average, scales included
 
 
-def check() -> None:
-    """Need nothing more: what is missing is fetched."""
+def check(run: Run | None = None) -> None:
+    """Raise PersonaError if the page can't compute the persona, or its posts are gone.
+
+    Nothing more is needed on this machine: what is missing is fetched.
+    """
+    if run is not None:
+        check_tokenizer(run.folder("model"))
+        check_posts(run)
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the folder has."""
-    return ENGINE_BYTES + PAGE_BYTES + int(parameters * BITS[quant] / 8)
+    return ENGINE_BYTES + PAGE_BYTES + int(model.parameters * BITS[quant] / 8)
 
 
 def export(request: ExportRequest) -> Exported:
     """Write the folder."""
     model = request.run.folder("model")
-    check_tokenizer(model)
-    posts = sample(training_posts(request.run))
     if not is_kept():
         request.note(f"Fetching {NAME} from the npm registry, once.")
     request.progress("the engine", 0, 3)
@@ -46,7 +51,7 @@ def export(request: ExportRequest) -> Exported:
         model,
         request.folder / "model",
         request.quant,
-        posts,
+        sample(request.run.file("train.jsonl")),
         lambda done, total: request.progress("weights in fewer bits", done, total, "matrices"),
     )
     request.progress("the page", 2, 3)
