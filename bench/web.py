@@ -1,11 +1,13 @@
 """Measure exported pages in Chromium: sizes, the first post, tokens a second.
 
     python bench/web.py NAME [NAME ...] [--quant q8 q5 q4] [--runs 3] [--transformers-js FOLDER]
+        [--work FOLDER]
 
 Each persona is exported, served on loopback and opened in a new profile, with one thread. A page
 writes ten posts side by side, and one alone. With `--transformers-js`, the folder of that package
 (of `npm install @huggingface/transformers`), the same persona's ONNX exports write in turn with the
 page, as many side by side: that in 8 bits, and one in 4 bits made here (MatMulNBits, blocks of 32).
+Exports in the folder `--work` are kept, and not written again.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import http.server
 import json
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,8 +29,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from chromium import chromium
-from popinjay.exporting.export import export
-from popinjay.options import ExportOptions
+from exports import exported, megabytes, working_folder
 from popinjay.store.run import Run, home
 from training.report import table
 
@@ -75,11 +75,11 @@ OURS = """async ([text, posts, rows]) => {
     const bytes = (name) => files.bytesOf(name, list);
     const { special } = await files.jsonOf("persona.json", list);
     const layout = await files.jsonOf("model/model.json", list);
-    const tokenizer = new Tokenizer(await files.jsonOf("model/tokenizer.json", list), special);
+    const tokenizer = new Tokenizer(await files.jsonOf("model/tokenizer.json.gzip", list), special);
     const index = new VerbatimIndex(await bytes("posts.index"),
       new VerbatimIndex(await bytes("marked.index")));
     window.filters = new OutputFilters(index);
-    const wasm = await bytes("engine/ort-wasm-simd-threaded.wasm");
+    const wasm = await bytes("engine/ort-wasm-simd-threaded.wasm.gzip");
     const weights = [];
     for (const part of layout.parts) weights.push(await bytes(`model/${part}`));
     window.decoder = await OnnxDecoder.open(
@@ -104,6 +104,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quant", nargs="+", default=["q8", "q5", "q4"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--transformers-js", type=Path)
+    parser.add_argument("--work", type=Path, help="a folder to keep the exports in")
     return parser.parse_args()
 
 
@@ -156,6 +157,7 @@ def ours(browser: Browser, folder: Path, runs: int) -> dict[str, Any]:
 def theirs(browser: Browser, folder: Path, library: Path, quant: str, runs: int) -> dict[str, Any]:
     """Measure transformers.js with an ONNX export: tokens a second, the medians of some runs."""
     site = folder.parent / f"{folder.name}-page"
+    shutil.rmtree(site, ignore_errors=True)
     shutil.copytree(library / "dist", site / "lib")
     for ending in ("mjs", "wasm"):
         name = f"ort-wasm-simd-threaded.{ending}"
@@ -178,14 +180,15 @@ def theirs(browser: Browser, folder: Path, library: Path, quant: str, runs: int)
     return {"loaded": loaded, "speed": median(speeds), "alone": median(alone)}
 
 
-def export_for_them(run: Run, folder: Path, quant: str) -> float:
-    """Write the ONNX export that transformers.js loads; return its size in MB."""
+def export_for_them(run: Run, quant: str, work: Path) -> Path:
+    """Return the folder of the ONNX export that transformers.js loads."""
     if quant == "q8":
-        export(run, "onnx", folder, ExportOptions(quant="q8"))
-    else:
-        export(run, "onnx", folder, ExportOptions(quant="fp32"))
-        to_four_bits(folder / "onnx" / "model.onnx", folder / "onnx" / "model_q4.onnx")
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+        return exported(run, "onnx", "q8", work)
+    folder = exported(run, "onnx", "fp32", work)
+    whole = folder / "onnx" / "model.onnx"
+    if whole.is_file():
+        to_four_bits(whole, whole.with_name("model_q4.onnx"))
+    return folder
 
 
 def to_four_bits(whole: Path, place: Path) -> None:
@@ -243,30 +246,27 @@ def main() -> None:
     """Measure, and print a table."""
     options = parse()
     rows = []
-    with tempfile.TemporaryDirectory() as work, chromium(LOOPBACK) as browser:
+    with working_folder(options.work) as work, chromium(LOOPBACK) as browser:
         for name in options.names:
             run = Run.find(name, home())
             for quant in options.quant:
-                folder = Path(work) / f"{name}-{quant}"
-                made = export(run, "web", folder, ExportOptions(quant=quant))
-                megabytes = sum(size for _, size in made.files) / 1e6
+                folder = exported(run, "web", quant, work)
                 found = ours(browser, folder, options.runs)
-                rows.append(row(f"{name} {quant}", megabytes, found))
+                rows.append(row(f"{name} {quant}", folder, found))
                 print(*rows[-1], file=sys.stderr, flush=True)
                 if options.transformers_js and quant in {"q8", "q4"}:
-                    folder = Path(work) / f"{name}-onnx-{quant}"
-                    megabytes = export_for_them(run, folder, quant)
+                    folder = export_for_them(run, quant, work)
                     found = theirs(browser, folder, options.transformers_js, quant, options.runs)
-                    rows.append(row(f"{name} transformers.js {quant}", megabytes, found))
+                    rows.append(row(f"{name} transformers.js {quant}", folder, found))
                     print(*rows[-1], file=sys.stderr, flush=True)
     print(table(["page", "MB", "loaded, s", "first post, s", "tokens/s, 10 posts", "1 post"], rows))
 
 
-def row(name: str, megabytes: float, found: Mapping[str, float]) -> list[str]:
+def row(name: str, folder: Path, found: Mapping[str, float]) -> list[str]:
     """Return a row of the table."""
     first = f"{found['first']:.1f}" if "first" in found else ""
     speeds = [f"{found['speed']:.0f}", f"{found['alone']:.0f}"]
-    return [name, f"{megabytes:.1f}", f"{found['loaded']:.1f}", first, *speeds]
+    return [name, f"{megabytes(folder):.1f}", f"{found['loaded']:.1f}", first, *speeds]
 
 
 if __name__ == "__main__":

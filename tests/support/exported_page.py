@@ -1,12 +1,12 @@
-"""An exported page's model, read back as the page does, in ONNX Runtime for Python."""
+"""Models as graphs that score texts: an exported page's, and a persona's own in float32."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import onnx
@@ -14,64 +14,124 @@ from numpy.typing import NDArray
 
 from popinjay.exporting.web.model import GRAPH, LAYOUT
 from popinjay.exporting.web.packing import BLOCK, Packed, unpack
+from popinjay.inference.onnx.architecture import read_architecture
+from popinjay.inference.onnx.graph import Graph, bare, build_graph, embedding_names
 from popinjay.inference.onnx.runtime import runtime, session_options
 from popinjay.inference.tokenizer import Tokenizer
+from popinjay.models.model_files import files_of
+from popinjay.models.weights import as_float32
 
 
-class ExportedPage:
-    """The model of an exported folder, which reads one text at a time."""
+class GraphModel:
+    """A model's graph with its weights, which reads one text at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the folder `model` of an exported page."""
-        self.layout = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
-        self.tensors = _tensors(folder, self.layout)
-        graph = onnx.load_model(folder / GRAPH, load_external_data=False)
-        for weight in graph.graph.initializer:
-            del weight.external_data[:]
-            weight.external_data.add(key="location", value="beside")
+    def __init__(
+        self,
+        graph: Graph,
+        cache_shape: tuple[int, int, int],
+        embedded: Callable[[NDArray[np.int64]], NDArray[Any]],
+    ) -> None:
+        """Open a graph.
+
+        Args:
+            graph: The graph.
+            cache_shape: The numbers of layers and of key-value heads, and the size of a head.
+            embedded: Returns the embeddings (tokens, width) of tokens (tokens,).
+        """
         options = session_options()
-        names = [weight.name for weight in graph.graph.initializer]
-        self._values = [_value(self.tensors[name]) for name in names]
+        names = list(graph.weights)
+        self._values = [_value(graph.weights[name]) for name in names]
         options.add_external_initializers(names, self._values)
         self._session = runtime().InferenceSession(
-            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            graph.model, options, providers=["CPUExecutionProvider"]
         )
+        self._cache_shape = cache_shape
+        self._embedded = embedded
 
-    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+    def logits(self, tokens: list[int]) -> NDArray[np.float32]:
         """Return the logits (tokens, vocabulary) after each token."""
         length = len(tokens)
-        shape = (1, self.layout["kv_heads"], length, self.layout["head_size"])
+        layers, heads, size = self._cache_shape
         inputs: dict[str, Any] = {
-            "hidden": self._embedded(np.array(tokens))[None],
+            "hidden": self._embedded(np.array(tokens))[None].astype(np.float32),
             "lengths": np.array([length - 1], np.int32),
             "total": np.array([length], np.int32),
             "order": np.arange(length),
         }
-        for layer in range(self.layout["layers"]):
-            inputs[f"key.{layer}"] = inputs[f"value.{layer}"] = np.zeros(shape, np.float32)
+        empty = np.zeros((1, heads, length, size), np.float32)
+        for layer in range(layers):
+            inputs |= {f"key.{layer}": empty, f"value.{layer}": empty}
         found: NDArray[np.float32] = self._session.run(["logits"], inputs)[0]
         return found
 
-    def bits_per_byte(self, texts: Sequence[str], tokenizer: Tokenizer) -> float:
-        """Return -log2 of the probability of posts and their ends, over their bytes.
 
-        An end counts as a byte.
-        """
-        bits, size = 0.0, 0
-        for text in texts:
-            tokens = [tokenizer.bos_token, *tokenizer.encode(text), tokenizer.eos_token]
-            tokens = tokens[: self.layout["context"]]
-            bits += bits_of(self.logits(tokens[:-1]), tokens[1:])
-            size += len(text.encode()) + 1
-        return bits / size
+class Reading(Protocol):
+    """A model that reads texts."""
 
-    def _embedded(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-        names = self.layout["embedding"]
-        scales = self.tensors[names["scale"]][tokens] * np.float32(self.layout["embedding_scale"])
-        found = self.tensors[names["values"]].T[tokens] * scales[:, None]
-        if self.layout["positions"]:
-            found = found + self.tensors[self.layout["positions"]][: len(tokens)]
-        return found.astype(np.float32)
+    def logits(self, tokens: list[int], /) -> NDArray[np.float32]:
+        """Return the logits (tokens, vocabulary) after each token."""
+
+
+class Score(NamedTuple):
+    """How well a model predicts posts and their ends, of which each counts as a byte."""
+
+    bits_per_byte: float
+    likeliest: list[int]  # the likeliest token at each place
+
+
+def score(model: Reading, texts: Sequence[str], tokenizer: Tokenizer) -> Score:
+    """Score posts, each alone behind the token that begins it."""
+    bits, size = 0.0, 0
+    likeliest: list[int] = []
+    for text in texts:
+        tokens = [tokenizer.bos_token, *tokenizer.encode(text), tokenizer.eos_token]
+        logits = model.logits(tokens[:-1])
+        bits += bits_of(logits, tokens[1:])
+        size += len(text.encode()) + 1
+        likeliest += logits.argmax(axis=1).tolist()
+    return Score(bits / size, likeliest)
+
+
+def page_model(folder: Path) -> GraphModel:
+    """Read the folder `model` of an exported page as the page does."""
+    layout = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
+    tensors = _tensors(folder, layout)
+    graph = onnx.load_model(folder / GRAPH, load_external_data=False)
+    for weight in graph.graph.initializer:
+        del weight.external_data[:]
+        size = str(tensors[weight.name].nbytes)
+        for key, value in (("location", "beside"), ("offset", "0"), ("length", size)):
+            weight.external_data.add(key=key, value=value)
+    used = {weight.name: tensors[weight.name] for weight in graph.graph.initializer}
+    names = layout["embedding"]
+
+    def embedded(tokens: NDArray[np.int64]) -> NDArray[Any]:
+        scales = tensors[names["scale"]][tokens] * np.float32(layout["embedding_scale"])
+        found: NDArray[Any] = tensors[names["values"]].T[tokens] * scales[:, None]
+        if layout["positions"]:
+            found = found + tensors[layout["positions"]][: len(tokens)]
+        return found
+
+    shape = (layout["layers"], layout["kv_heads"], layout["head_size"])
+    return GraphModel(Graph(graph.SerializeToString(), used), shape, embedded)
+
+
+def exact_model(folder: Path) -> GraphModel:
+    """Open the model in a folder in float32."""
+    files = files_of(folder)
+    architecture = read_architecture(files.folder)
+    weights = files.weights()
+    tensors = bare(architecture, weights)
+    name, *positions = embedding_names(architecture)
+
+    def embedded(tokens: NDArray[np.int64]) -> NDArray[Any]:
+        found = as_float32(tensors[name][tokens]) * np.float32(architecture.embedding_scale)
+        if positions:
+            found = found + as_float32(tensors[positions[0]][: len(tokens)])
+        return found
+
+    shape = (architecture.layers, architecture.kv_heads, architecture.head_size)
+    return GraphModel(build_graph(architecture, weights, exact=True), shape, embedded)
 
 
 def bits_of(logits: NDArray[np.float32], tokens: Sequence[int]) -> float:

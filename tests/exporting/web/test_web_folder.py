@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from exported_page import ExportedPage
+from exported_page import page_model, score
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, PersonaError
 from popinjay.events import ignore
@@ -115,7 +115,7 @@ def test_fewer_bits_are_smaller_and_nearly_as_good(run: Run, tmp_path: Path, qua
     assert sum(dict(fewer.files).values()) < sum(dict(eight.files).values()) - 2_000_000
     tokenizer = Tokenizer(BASE)
     wanted, found = (
-        ExportedPage(tmp_path / name / "model").bits_per_byte(POSTS, tokenizer)
+        score(page_model(tmp_path / name / "model"), POSTS, tokenizer).bits_per_byte
         for name in ("8", "few")
     )
     assert abs(found / wanted - 1) < 0.03

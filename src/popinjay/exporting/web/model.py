@@ -71,7 +71,7 @@ def write_model(
     tensors = dict(graph.weights)
     embedding = _add_embeddings(tensors, architecture, smooth)
     packed: dict[str, Packed] = {}
-    bits = _fewer_bits(quant, graph.weights) if quant != Q8 else {}
+    bits = _fewer_bits(quant, graph.weights, embedding["values"]) if quant != Q8 else {}
     if bits:
         inputs = graph_inputs(read, architecture, smooth)
         packed = calibrated(graph, inputs, bits, report)
@@ -100,14 +100,17 @@ def write_model(
     (folder / LAYOUT).write_text(json.dumps(layout, separators=(",", ":")), encoding="utf-8")
 
 
-def _fewer_bits(quant: str, weights: Mapping[str, NDArray[Any]]) -> dict[str, int]:
-    """Return the bits of each matrix of a graph."""
+def _fewer_bits(quant: str, weights: Mapping[str, NDArray[Any]], embedding: str) -> dict[str, int]:
+    """Return the bits of each matrix of a graph that gets fewer than 8; the embedding keeps them.
+
+    It is read, too, and rounding can be made up for in one of its two uses only.
+    """
     import numpy as np
 
     return {
         name: 4 if quant == Q4 and not any(part in name for part in FIVE_BITS) else 5
         for name, tensor in weights.items()
-        if tensor.dtype == np.int8 and not tensor.shape[0] % BLOCK
+        if tensor.dtype == np.int8 and name != embedding and not tensor.shape[0] % BLOCK
     }
 
 
