@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import shlex
 
+from popinjay.exporting.calibration.posts import sample
 from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.exporting.web.engine import (
@@ -18,16 +19,16 @@ from popinjay.exporting.web.engine import (
     add_placeholder,
     is_kept,
 )
-from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
+from popinjay.exporting.web.model import Q4, Q5, Q8, check_tokenizer, write_model
 from popinjay.exporting.web.page import check_posts, write_page
 from popinjay.store.run import Run
 from popinjay.text.verbatim_index import KEY
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
-QUANTS: tuple[str, ...] = (Q8, Q5)
+QUANTS: tuple[str, ...] = (Q5, Q8, Q4)
 PAGE_BYTES = 1_000_000  # the page, the tokenizer, the index
-BITS = {Q8: 8.2, Q5: 5.3}  # of a weight, scales included
+BITS = {Q8: 8.2, Q5: 5.9, Q4: 5.3}  # of a weight on average, scales included
 
 
 def check(run: Run | None = None) -> None:
@@ -73,7 +74,13 @@ def write_site(request: ExportRequest, salt: bytes, *, is_dry_run: bool = False)
         add_placeholder(engine)
     request.progress("the model", 1, 3)
     (request.folder / "model").mkdir()
-    write_model(model, request.folder / "model", request.quant)
+    write_model(
+        model,
+        request.folder / "model",
+        request.quant,
+        sample(request.run.file("train.jsonl")),
+        lambda done, total: request.progress("weights in fewer bits", done, total, "matrices"),
+    )
     request.progress("the page", 2, 3)
     copy_terms(request.run, request.folder)
     write_page(request, salt)
