@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from models import END, gpt2, llama
-from popinjay.inference.decoder import Decoder, Logits
+from popinjay.inference.decoder import Decoder
 from popinjay.inference.mixture import CUT_OFF, MixtureDecoder, mean_sampling
 from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import Sampling
+
+if TYPE_CHECKING:
+    from popinjay.inference.decoder import Logits
 
 PROMPT = [0, 61, 17, 200, 5, 44]
 

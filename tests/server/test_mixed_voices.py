@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,11 @@ def test_strength_is_a_field_of_every_format(client: Client, home: Path) -> None
 
 
 @pytest.fixture
-def fresh(home: Path) -> Iterator[Client]:
-    """Serve without any voice that another test loaded."""
-    with served(home) as found:
+def fresh(home: Path, tmp_path: Path) -> Iterator[Client]:
+    """Serve the same personas without any voice that another test loaded."""
+    for name in ("ada", "bob"):
+        shutil.copytree(home / name, tmp_path / "home" / name)
+    with served(tmp_path / "home") as found:
         yield found
 
 
