@@ -34,7 +34,7 @@ def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
 def hint_after_interrupt(given: Sequence[str]) -> str:
     """Return a hint for the user who interrupted a command, empty if there is none."""
     command = next((word for word in given if not word.startswith("-")), "")
-    if command not in ("make", "demo", "forget"):
+    if command not in ("make", "blend", "demo", "forget"):
         return ""
     return "What is finished is kept: the same command continues from here."
 
@@ -95,7 +95,6 @@ def do_say(args: argparse.Namespace) -> None:
     import secrets
 
     from popinjay.persona import load
-    from popinjay.store.forgotten import Forgotten
 
     if args.json and args.stream:
         raise OptionError(
@@ -104,9 +103,7 @@ def do_say(args: argparse.Namespace) -> None:
         )
     chosen = chosen_options(args, options.SayOptions)
     persona = load(args.name, args.home)
-    terminal.show_still_known(
-        persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words()
-    )
+    terminal.show_still_known(persona.run)
     doing = f"{persona.name} is loading"
     if _wants_session(args):
         with progress.waiting(doing):

@@ -28,7 +28,7 @@ from popinjay.options import CardOptions, PublishOptions, build
 from popinjay.publishing.hub import ADDRESS, File, Hub, Interrupted, Repository
 from popinjay.store.files import content_hash, storage_errors
 from popinjay.store.folders import recover_folder, replacing_folder
-from popinjay.store.forgotten import Forgotten
+from popinjay.store.forgotten import Forgotten, clearing_command
 from popinjay.store.journal import finish
 from popinjay.store.record import Publication
 from popinjay.store.run import Run, State
@@ -147,8 +147,8 @@ def check_finished(run: Run) -> None:
     for stage, state in run.states().items():
         if state is not State.FRESH:
             again = (
-                f"popinjay forget {run.name} --retrain"
-                if Forgotten.of(run).still_known(run)
+                clearing_command(run)
+                if run.record.blend or Forgotten.of(run).still_known(run)
                 else "popinjay make SPEC"
             )
             how = "has failed" if state is State.FAILED else f"is {state.value}"
@@ -168,7 +168,9 @@ def check_whose(run: Run, *, private: bool) -> None:
         )
         raise PublishError(
             f"{said}: it may be published in private only.",
-            "Add --private. If that is not so, say whose words these are: popinjay make SPEC "
+            "Add --private."
+            if run.record.blend
+            else "Add --private. If that is not so, say whose words these are: popinjay make SPEC "
             f"--whose {'|'.join(MAY_BE_PUBLIC)}",
         )
 

@@ -162,5 +162,5 @@ def _notes(run: Run) -> list[str]:
     return [
         *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        "It forgets once it is trained again.",
+        f"It forgets once it is {'blended' if run.record.blend else 'trained'} again.",
     ]

@@ -316,7 +316,9 @@ class Record:
                 for place, entry in (found.table("published") or {}).items()
             },
             told=tuple(LedgerRow.from_table(row, "a row of told") for row in found.rows("told")),
-            blend=tuple(BlendMember.from_table(row, "a row of blend") for row in found.rows("blend")),
+            blend=tuple(
+                BlendMember.from_table(row, "a row of blend") for row in found.rows("blend")
+            ),
             other=found.rest,
             tables=tuple(table),
         )
