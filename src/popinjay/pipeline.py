@@ -23,7 +23,7 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inspection import Inspection as Inspection
 from popinjay.inspection import inspect as inspect
 from popinjay.interrupts import Terminated
-from popinjay.mix import Mix
+from popinjay.mixing import Mix
 from popinjay.models import bases
 from popinjay.options import (
     CardOptions,

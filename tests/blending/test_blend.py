@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from popinjay.mixing import Mix
 
 import popinjay
 from personas import holding, rows, states
@@ -17,6 +16,7 @@ from popinjay.cli.main import main
 from popinjay.errors import BaseModelError, OptionError, PersonaError, PersonaTaken, PublishError
 from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
+from popinjay.mixing import Mix
 from popinjay.models.adapter import AdaptedWeights, Adapter
 from popinjay.models.model_files import files_of, is_thin
 from popinjay.models.weights import AnyWeights, Weights, as_float32

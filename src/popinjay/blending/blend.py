@@ -8,7 +8,7 @@ from popinjay.blending import model, posts
 from popinjay.blending.members import Members
 from popinjay.errors import PersonaTaken
 from popinjay.events import Listener
-from popinjay.mix import Mix
+from popinjay.mixing import Mix
 from popinjay.options import CollectOptions, DatasetOptions
 from popinjay.store.blend_member import as_words
 from popinjay.store.record import Asked

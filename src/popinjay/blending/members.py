@@ -10,7 +10,7 @@ from pathlib import Path
 
 from popinjay.common_base import base_of, check_common_base, open_base
 from popinjay.errors import OptionError, PersonaError
-from popinjay.mix import BASE, Mix
+from popinjay.mixing import BASE, Mix
 from popinjay.models import bases
 from popinjay.models.bases.base import Base
 from popinjay.models.model_files import ModelFiles

@@ -11,7 +11,7 @@ from popinjay.cli.commands import chosen_options
 
 def do_blend(args: argparse.Namespace) -> None:
     """Blend personas, and show some of the blend's posts."""
-    from popinjay.mix import parse_mix
+    from popinjay.mixing import parse_mix
     from popinjay.pipeline import blend
 
     has_weights = any("=" in member for member in args.members)

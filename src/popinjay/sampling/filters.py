@@ -18,7 +18,7 @@ from popinjay.store.index_file import INDEX, index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.text.masking import reveals, unfinished_start
-from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
+from popinjay.text.verbatim_index import IncrementalMatcher, JointIndex, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
 
 # A run of eight words that this many different posts hold is the author's own formula, and no copy.
@@ -83,6 +83,16 @@ class OutputFilters:
         """
         kept = run.path / ENGINE_FOLDER / INDEX
         return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)))
+
+    @classmethod
+    def joint(cls, filters: Iterable[OutputFilters]) -> OutputFilters:
+        """Return the filters of a mixture of personas, each of which has these.
+
+        A copy of any member's post is rejected, forgotten ones included; the handles of all members
+        are known.
+        """
+        members = tuple(filters)
+        return cls(lambda: JointIndex([one.index for one in members]))
 
     @functools.cached_property
     def index(self) -> VerbatimIndex:

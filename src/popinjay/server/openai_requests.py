@@ -45,7 +45,11 @@ class PostsRequest(BaseModel):
         "frequency_penalty": (None, 0),
     }
 
-    model: str = Field(max_length=200, description="A persona's name.")
+    model: str = Field(
+        max_length=1_000,
+        description="A persona's name, or several of one base model, mixed: `ada+bob`, or "
+        "`ada=0.7,bob=0.3` with weights.",
+    )
     n: int | None = Field(default=1, ge=1, le=MAX_CHOICES, description="Posts per prompt.")
     temperature: float | None = Field(
         default=None, ge=0, le=10, description="Default: the persona's own."
@@ -73,6 +77,7 @@ class PostsRequest(BaseModel):
     top_k: int = option_field("top_k")
     min_p: float = option_field("min_p")
     repetition_penalty: float = option_field("repetition_penalty")
+    strength: float = option_field("strength")
 
     @property
     @abstractmethod
@@ -119,6 +124,7 @@ class PostsRequest(BaseModel):
             repetition_penalty=self.repetition_penalty,
             max_tokens=self.token_limit or SayOptions.max_tokens,
             max_chars=self.max_chars,
+            strength=self.strength,
             seed=None if self.seed is None else self.seed % 2**32,
         )
         stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())

@@ -33,6 +33,7 @@ class SampledPost(Post):
     """A post with the settings that sample it again."""
 
     temperature: float | None = Field(default=None, ge=0, le=10)
+    strength: float | None = Field(default=None, ge=0, le=3)
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
     number: int | None = Field(default=None, ge=1, description="Among the posts of that seed.")
 
@@ -44,6 +45,9 @@ class KeptPost(BaseModel):
     text: str
     prompt: str = ""
     temperature: float | None = None
+    strength: float | None = None
+    mix: str | None = Field(default=None, description="The mix that wrote it, with its weights.")
+    mix_by: str | None = Field(default=None, description="`turn` if its members took turns.")
     seed: int | None = None
     number: int | None = None
     time: str | None = None
