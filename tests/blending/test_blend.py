@@ -106,7 +106,7 @@ def test_a_blend_is_a_persona_as_any_other(
     ):
         assert main(command) == 0, command
     shown = capsys.readouterr().out
-    assert "0.75 ada and 0.25 bob" in shown
+    assert "ada=0.75, bob=0.25" in shown
     assert "taken for ada" in shown.lower()
     renamed = rename(both.run, "duet")
     assert set(states(renamed.run).values()) == {"fresh"}

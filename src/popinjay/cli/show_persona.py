@@ -54,6 +54,7 @@ def show_summary(summary: Summary) -> None:
     rows = {
         "made": f"{summary.made_at:%Y-%m-%d %H:%M} UTC" if summary.made_at else "",
         "authors": " & ".join(f"@{handle}" for handle in summary.handles),
+        "blend of": ", ".join(summary.blend),
         "whose": summary.whose or "not on record",
         "base": summary.base or "",
         "posts": "" if summary.posts is None else f"{summary.posts:,}",
