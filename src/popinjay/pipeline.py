@@ -329,7 +329,7 @@ def relearn(
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
-        check_no_blend(run, "trained")
+        check_no_blend(run, "and not trained itself")
         known = run.record.stages
         if any(stage.name not in known for stage in STAGES):
             raise PersonaError(

@@ -249,7 +249,7 @@ def test_what_is_done_with_posts_is_done_with_its_members(
     with pytest.raises(PersonaError, match="a blend of ada and bob") as caught:
         relearn(run)
     assert "popinjay blend ada=0.75 bob=0.25 --name both" in caught.value.hint
-    with pytest.raises(PersonaError, match="can't be told to forget itself"):
+    with pytest.raises(PersonaError, match="ada and bob, whose posts these are"):
         forget(run, ["1"])
     with pytest.raises(PersonaTaken, match=r"It is a blend: 0\.75 ada and 0\.25 bob"):
         popinjay.make(files["ada"], name="both")

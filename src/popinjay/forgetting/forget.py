@@ -107,7 +107,7 @@ def forget(
     """
     with run.locked():
         finish(run)
-        check_no_blend(run, "told to forget")
+        check_no_blend(run, "whose posts these are")
         before = Forgotten.of(run)
         choice = choose(run, before, ids, [handle_of(author) for author in authors], containing)
         asked = choice.asked

@@ -163,12 +163,12 @@ def clearing_command(run: Run) -> str:
     return f"popinjay forget {run.name} --retrain"
 
 
-def check_no_blend(run: Run, done: str) -> None:
-    """Raise PersonaError if a persona is a blend, which can't be `done`: its members can."""
+def check_no_blend(run: Run, why: str) -> None:
+    """Raise PersonaError if a persona is a blend; `why` ends the sentence on what can't be done."""
     names = [member.name for member in run.record.blend if not member.is_base]
     if names:
         raise PersonaError(
-            f"{run.name!r} is a blend of {' and '.join(names)}, and can't be {done} itself.",
+            f"{run.name!r} is a blend of {' and '.join(names)}, {why}.",
             f"Do that with {' or '.join(names)}, then blend again: {clearing_command(run)}",
             page_hint=f"Do that with {' or '.join(names)}, then blend again.",
         )

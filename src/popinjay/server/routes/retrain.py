@@ -42,7 +42,7 @@ def changed_options(run: Run, request: RetrainRequest) -> dict[str, Any]:
     Raises PersonaError if the persona was never finished or is a blend, OptionError if the budget
     is no time.
     """
-    check_no_blend(run, "trained")
+    check_no_blend(run, "and not trained itself")
     if any(run.record.options(stage.name) is None for stage in STAGES):
         raise PersonaError(
             f"{run.name!r} was never finished.",
