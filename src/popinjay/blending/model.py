@@ -64,8 +64,8 @@ def add_up(
     if are_thin(members):
         write_adapter_sum([(member.weight, member.model) for member in personas], folder)
     else:
-        terms = [(one.weight, files_of(one.model).weights()) for one in personas]
-        terms.sort(key=lambda term: term[1] is not terms[personas.index(pattern)][1])
+        in_order = sorted(personas, key=lambda member: member is not pattern)
+        terms = [(one.weight, files_of(one.model).weights()) for one in in_order]
         if members.base_weight:
             terms.append((members.base_weight, members.base_files().weights()))
         write_sum(terms, folder / WEIGHTS)
