@@ -100,7 +100,7 @@ def test_a_cyborg_without_weights_is_as_before(
     run = popinjay.make(*files, **base).run
     assert share_of(run, "ada") == pytest.approx(0.5, abs=0.02)
     assert run.record.stages["dataset"].source is None
-    assert "weights" not in run.file("run.toml").read_text(encoding="utf-8")
+    assert "asked.weights" not in run.file("run.toml").read_text(encoding="utf-8")
 
 
 def test_a_weight_of_one_author_means_nothing(
