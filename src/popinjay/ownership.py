@@ -17,6 +17,7 @@ from popinjay.sources import Findings, Reading
 from popinjay.sources.generic_names import is_generic
 from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept, make_log
+from popinjay.store.blend_member import in_words
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
 from popinjay.store.record import Asked
@@ -188,6 +189,8 @@ def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], boo
 
 def _why_not_the_same(run: Run, opened: Opened) -> str:
     """Return why these posts are other people's; empty if they are not, or without a persona."""
+    if run.record.blend:
+        return f"It is a blend: {in_words(run.record.blend)}."
     posts = run.file("posts.jsonl")
     before = run.record.asked.authors
     forgotten = Forgotten.of(run)

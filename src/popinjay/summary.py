@@ -14,6 +14,7 @@ from popinjay.post import Author, read_authors
 from popinjay.report.saved import load_report
 from popinjay.report.schema import Report
 from popinjay.report.verdict import plain_verdict, short_verdict
+from popinjay.store.blend_member import as_words
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import RECORD, Run, State, home, is_name
 from popinjay.store.stage_table import PICTURE_FILE
@@ -40,6 +41,7 @@ class Summary:
         made_at: When it was finished, in UTC; None if it never was.
         whose: A key of `options.WHOSE`; None if it is not on record.
         base: The base model; None before it is trained.
+        blend: The models whose weights were added up, as `ada=0.7`; empty of other personas.
         picture: Whether there is a picture.
         still_known: Whether the model knows what it was told to forget.
         verdict: The measured result in sentences; None before it is measured.
@@ -57,6 +59,7 @@ class Summary:
     made_at: datetime | None = None
     whose: str | None = None
     base: str | None = None
+    blend: tuple[str, ...] = ()
     picture: bool = False
     still_known: bool = False
     verdict: str | None = None
@@ -68,6 +71,7 @@ class Summary:
             **vars(self),
             "path": str(self.path),
             "handles": list(self.handles),
+            "blend": list(self.blend),
             "made_at": self.made_at and self.made_at.isoformat(),
         }
 
@@ -152,6 +156,7 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
         made_at=finished.astimezone(UTC) if finished else None,
         whose=asked.whose,
         base=record.trained.base or None,
+        blend=tuple(as_words(record.blend)),
         picture=run.file(PICTURE_FILE).is_file(),
         still_known=bool(still_known(run)),
         verdict=plain_verdict(report) if report else None,

@@ -10,7 +10,7 @@ import pytest
 from popinjay.errors import TooLittleText
 from popinjay.options import DatasetOptions
 from popinjay.post import Post
-from popinjay.stages.dataset import balance, check_enough, split
+from popinjay.stages.dataset import balance, check_enough, shares, split
 
 
 def posts(count: int, *, dated: bool = True, author: str = "ada") -> list[Post]:
@@ -85,3 +85,11 @@ def test_smaller_authors_are_repeated_up_to_the_largest() -> None:
     longest = max(len(post.text) for post in small)
     assert sizes["ada"] - longest <= sizes["bob"] <= sizes["ada"]
     assert ids([post for post in balanced if post.author == "bob"]) == ids(small)
+
+
+def test_shares_follow_the_weights_and_leave_no_post_out() -> None:
+    assert shares({"ada": 100, "bob": 100}, {}) == {"ada": 100, "bob": 100}
+    assert shares({"ada": 100, "bob": 300}, {}) == {"ada": 300, "bob": 300}
+    assert shares({"ada": 100, "bob": 100}, {"ada": 2, "bob": 1}) == {"ada": 200, "bob": 100}
+    assert shares({"ada": 400, "bob": 100}, {"ada": 2, "bob": 1}) == {"ada": 400, "bob": 200}
+    assert shares({"ada": 100, "bob": 100}, {"ada": 0.5, "bob": 1}) == {"ada": 100, "bob": 200}

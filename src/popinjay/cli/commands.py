@@ -38,7 +38,7 @@ def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
 def hint_after_interrupt(given: Sequence[str]) -> str:
     """Return a hint for the user who interrupted a command, empty if there is none."""
     command = next((word for word in given if not word.startswith("-")), "")
-    if command not in ("make", "demo", "forget"):
+    if command not in ("make", "blend", "demo", "forget"):
         return ""
     return "What is finished is kept: the same command continues from here."
 
@@ -145,7 +145,6 @@ def do_say(args: argparse.Namespace) -> None:
 def _voice(args: argparse.Namespace) -> Voice:
     """Return the persona or the mix that is to speak, and warn of what it should have forgotten."""
     from popinjay.mixing import open_mix, open_voice, parse_mix
-    from popinjay.store.forgotten import Forgotten
 
     if args.mix is None:
         if args.name is None:
@@ -160,7 +159,7 @@ def _voice(args: argparse.Namespace) -> Voice:
         args.name, args.prompt = None, args.name
         voice = open_mix(parse_mix(args.mix), args.home)
     for run in voice.runs:
-        terminal.show_still_known(run.name, Forgotten.of(run).still_known(run).in_words())
+        terminal.show_still_known(run)
     return voice
 
 

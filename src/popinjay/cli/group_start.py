@@ -1,11 +1,11 @@
-"""The commands to begin with: demo, inspect, make, say, serve."""
+"""The commands to begin with: demo, inspect, make, blend, say, serve."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from popinjay import options
-from popinjay.cli import command_serve, commands
+from popinjay.cli import command_blend, command_serve, commands
 from popinjay.cli.arguments import (
     TITLES,
     add_json,
@@ -81,6 +81,42 @@ def make(actions: Any) -> None:
     _add_verbose(added)
     added.add_argument("--json", action="store_true", help="print every event as a line of JSON")
     add_options(added, *(options.MakeOptions.PARTS[part] for part in TITLES), titles=part_titles())
+
+
+def blend(actions: Any) -> None:
+    """Add `blend`."""
+    added = command(
+        actions,
+        "blend",
+        command_blend.do_blend,
+        "make one persona of several, by adding up their weights",
+        more="Nothing is trained. They need the same base model. Weights that are all positive "
+        "count as shares; with a negative one they are taken as they are, and what is missing to 1 "
+        "is the base model's.",
+        examples=(
+            "popinjay blend ada=0.7 bob=0.3 --name both",
+            "popinjay blend ada bob --name both",
+            "popinjay blend ada=1.3 base=-0.3 --name more-ada",
+        ),
+    )
+    added.add_argument(
+        "members",
+        nargs="+",
+        metavar="NAME=WEIGHT",
+        help="a persona and its weight; base is the base model without training",
+    )
+    added.missing["NAME=WEIGHT"] = (
+        "blend needs the personas to blend.",
+        "Such as: popinjay blend ada=0.7 bob=0.3 --name both",
+    )
+    added.add_argument("--name", required=True, metavar="NAME", help="the name of the blend")
+    added.missing["--name"] = (
+        "blend needs a name for the blend.",
+        "Such as: popinjay blend ada=0.7 bob=0.3 --name both",
+    )
+    added.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    added.add_argument("--json", action="store_true", help="print every event as a line of JSON")
+    add_options(added, options.EvaluateOptions)
 
 
 def say(actions: Any) -> None:
@@ -160,4 +196,4 @@ def _add_verbose(added: Parser) -> None:
     )
 
 
-COMMANDS = (demo, inspect, make, say, serve)
+COMMANDS = (demo, inspect, make, blend, say, serve)

@@ -14,7 +14,7 @@ from popinjay.exporting.exporter import STAGE, Exporter, ExportRequest
 from popinjay.options import ExportOptions
 from popinjay.store.files import storage_errors
 from popinjay.store.folders import recover_folder, replacing_folder
-from popinjay.store.forgotten import Forgotten
+from popinjay.store.forgotten import Forgotten, clearing_command
 from popinjay.store.journal import finish
 from popinjay.store.run import Run
 from popinjay.whose import KEEP_PRIVATE, MAY_BE_PUBLIC
@@ -161,10 +161,10 @@ def _warn(run: Run, listener: Listener, *, written: bool) -> None:
             Event(
                 STAGE,
                 EventKind.WARNING,
-                f"{run.name} was told to forget {known}, but its model knows it until it is "
-                f"trained again: popinjay forget {run.name} --retrain",
+                f"{run.name} was told to forget {known}, but its model knows it until: "
+                f"{clearing_command(run)}",
                 page_message=f"{run.name} was told to forget {known}, but its model knows it until "
-                "it is trained again.",
+                f"it is {'blended' if run.record.blend else 'trained'} again.",
             )
         )
     if written and run.record.asked.whose not in MAY_BE_PUBLIC:

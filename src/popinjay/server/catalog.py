@@ -44,6 +44,7 @@ class PersonaRow(BaseModel):
     made: datetime | None
     whose: str | None
     base: str | None
+    blend: list[str]  # the models whose weights were added up, as `ada=0.7`
     picture: bool
     still_known: bool
     verdict: str | None
@@ -148,7 +149,12 @@ _STAGE_STATES: dict[State, Literal["done", "stale", "failed", "missing"]] = {
 def _fields(summary: Summary) -> dict[str, Any]:
     """Return the summary as the fields of a `PersonaRow`."""
     found = {name: getattr(summary, name, None) for name in PersonaRow.model_fields}
-    return {**found, "handles": list(summary.handles), "made": summary.made_at}
+    return {
+        **found,
+        "handles": list(summary.handles),
+        "blend": list(summary.blend),
+        "made": summary.made_at,
+    }
 
 
 def _may_learn_longer(run: Run) -> bool:
@@ -176,5 +182,5 @@ def _notes(run: Run) -> list[str]:
     return [
         *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        "It forgets once it is trained again.",
+        f"It forgets once it is {'blended' if run.record.blend else 'trained'} again.",
     ]

@@ -36,6 +36,7 @@ MEANINGS = {
     "Estimate.base": "The base model.",
     "bases": "The base models, each with its facts.",
     "budget": "The time that it may learn for, such as 5m; null: as long as it needs.",
+    "blend": "The models whose weights were added up, such as ada=0.7; empty of other personas.",
     "bytes": "The size in bytes.",
     "characters": "In all posts together.",
     "choices": "The values that are allowed; empty for any.",

@@ -8,7 +8,7 @@ decision. Near-duplicates of either are removed from training.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from popinjay.errors import TooLittleText
@@ -75,17 +75,33 @@ def check_enough(author: str, parts: Split) -> None:
     )
 
 
-def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
-    """Yield every author's posts, repeated up to the characters of the author with most."""
+def shares(sizes: Mapping[str, float], weights: Mapping[str, float]) -> dict[str, float]:
+    """Return how much text of each author is learnt, in the proportion of their weights.
+
+    It is never less than they wrote: an author whose share is too small has their posts repeated
+    less often, and all others more often.
+
+    Args:
+        sizes: How much each author wrote.
+        weights: By author; all the same if it is empty.
+    """
+    unit = max(size / weights.get(author, 1.0) for author, size in sizes.items())
+    return {author: unit * weights.get(author, 1.0) for author in sizes}
+
+
+def balance(
+    authors: dict[str, list[Post]], weights: Mapping[str, float] | None = None
+) -> Iterator[Post]:
+    """Yield every author's posts, repeated until all have their share of the characters."""
     sizes = {author: sum(len(post.text) for post in posts) for author, posts in authors.items()}
-    largest = max(sizes.values())
+    wanted = shares(sizes, weights or {})
     for author, posts in authors.items():
         if not posts:
             continue
         yield from posts
         written = sizes[author]
         place = 0
-        while written + len(posts[place].text) <= largest:
+        while written + len(posts[place].text) <= wanted[author]:
             yield posts[place]
             written += len(posts[place].text)
             place = (place + 1) % len(posts)
@@ -93,13 +109,17 @@ def balance(authors: dict[str, list[Post]]) -> Iterator[Post]:
 
 def dataset(options: DatasetOptions, context: StageContext, listener: Listener) -> None:
     """Write `train.jsonl`, `validation.jsonl` and `held_out.jsonl`."""
+    weights = context.run.asked.weights
     posts = by_author(read_posts(context.need("clean.jsonl")))
     splits = {author: split(own, options) for author, own in posts.items()}
     for author, parts in splits.items():
         check_enough(author, parts)
     train = context.write_rows(
         "train.jsonl",
-        (post.to_json() for post in balance({author: s.train for author, s in splits.items()})),
+        (
+            post.to_json()
+            for post in balance({author: s.train for author, s in splits.items()}, weights)
+        ),
     )
     validation = context.write_rows(
         "validation.jsonl", (post.to_json() for s in splits.values() for post in s.validation)
@@ -113,4 +133,5 @@ def dataset(options: DatasetOptions, context: StageContext, listener: Listener) 
         validation=validation,
         held_out=held_out,
         near_duplicates_removed=sum(s.removed for s in splits.values()),
+        **({"weights": dict(weights)} if weights else {}),
     )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from popinjay.errors import PersonaError
+from popinjay.store.blend_member import as_words
 from popinjay.store.run import Run
 from popinjay.text.verbatim_index import VerbatimIndex
 
@@ -146,13 +147,31 @@ def marks_of(run: Run) -> VerbatimIndex:
     except ValueError as error:
         raise PersonaError(
             f"{file}, which keeps forgotten posts out of what is generated, is damaged: {error}.",
-            f"Train again, then it is not needed any more: popinjay forget {run.name} --retrain",
+            f"After this it is not needed any more: {clearing_command(run)}",
             page_hint="Train it again, then it is not needed any more.",
         ) from error
     except OSError as error:
         raise PersonaError(
             f"{file} can't be read: {error.strerror}.", "Check its permissions."
         ) from error
+
+
+def clearing_command(run: Run) -> str:
+    """Return the command after which a persona's model does not know what was forgotten."""
+    if run.record.blend:
+        return f"popinjay blend {' '.join(as_words(run.record.blend))} --name {run.name}"
+    return f"popinjay forget {run.name} --retrain"
+
+
+def check_no_blend(run: Run, why: str) -> None:
+    """Raise PersonaError if a persona is a blend; `why` ends the sentence on what can't be done."""
+    names = [member.name for member in run.record.blend if not member.is_base]
+    if names:
+        raise PersonaError(
+            f"{run.name!r} is a blend of {' and '.join(names)}, {why}.",
+            f"Do that with {' or '.join(names)}, then blend again: {clearing_command(run)}",
+            page_hint=f"Do that with {' or '.join(names)}, then blend again.",
+        )
 
 
 def drop_marks(run: Run) -> None:

@@ -70,24 +70,29 @@ const condition = (persona) => {
   const wasFinished = open.every(({ state }) => state !== "missing");
   const mustLearn = open.some(({ stage }) => BEFORE_MEASURING.includes(stage));
   const failed = open.find(({ state }) => state === "failed");
-  const words = persona.still_known
-    ? "It was told to forget something, and still knows it until it is trained again."
-    : !wasFinished
-      ? "It is not finished. Give it the same posts again, and it goes on from there."
-      : failed
-        ? `“${STAGES[failed.stage] ?? failed.stage}” did not work out.`
-        : mustLearn
-          ? "It is out of date: its posts, its settings or popinjay changed since it was trained."
-          : "Its report or its model card is out of date.";
+  const isBlend = persona.blend?.length > 0;
+  const words = isBlend
+    ? "It is out of date. Blend it again from what it was made of, with popinjay blend in a terminal."
+    : persona.still_known
+      ? "It was told to forget something, and still knows it until it is trained again."
+      : !wasFinished
+        ? "It is not finished. Give it the same posts again, and it goes on from there."
+        : failed
+          ? `“${STAGES[failed.stage] ?? failed.stage}” did not work out.`
+          : mustLearn
+            ? "It is out of date: its posts, its settings or popinjay changed since it was trained."
+            : "Its report or its model card is out of date.";
   const errors = el("div");
   return el(
     "section",
     { class: "condition" },
     el("p", {}, words),
     failed?.error ? el("p", { class: "aside", dir: "auto" }, failed.error) : null,
-    wasFinished
-      ? trainAgain(persona, mustLearn || persona.still_known ? "Train again" : "Measure", errors)
-      : [stages(persona), el("a", { class: "button main", href: "#/make" }, "Choose the posts")],
+    isBlend
+      ? null
+      : wasFinished
+        ? trainAgain(persona, mustLearn || persona.still_known ? "Train again" : "Measure", errors)
+        : [stages(persona), el("a", { class: "button main", href: "#/make" }, "Choose the posts")],
     errors,
   );
 };

@@ -8,7 +8,8 @@ import { bytes } from "./words.js";
 /** The section at the end of a persona's page. */
 export const actions = (persona) => {
   const errors = el("div");
-  const canLearn = (persona.stages ?? []).every(({ state }) => state !== "missing");
+  const isFinished = (persona.stages ?? []).every(({ state }) => state !== "missing");
+  const canLearn = isFinished && !persona.blend?.length;
   return el(
     "section",
     { class: "manage", "aria-labelledby": "manage-title" },

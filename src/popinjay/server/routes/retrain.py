@@ -13,6 +13,7 @@ from popinjay.server import catalog
 from popinjay.server.errors import error_responses
 from popinjay.server.jobs.job import Job
 from popinjay.server.state import AppState
+from popinjay.store.forgotten import check_no_blend
 from popinjay.store.run import Run
 from popinjay.store.stage_table import STAGES
 
@@ -38,8 +39,10 @@ class RetrainRequest(BaseModel):
 def changed_options(run: Run, request: RetrainRequest) -> dict[str, Any]:
     """Return the training options that a request changes.
 
-    Raises PersonaError if the persona was never finished, OptionError if the budget is no time.
+    Raises PersonaError if the persona was never finished or is a blend, OptionError if the budget
+    is no time.
     """
+    check_no_blend(run, "and not trained itself")
     if any(run.record.options(stage.name) is None for stage in STAGES):
         raise PersonaError(
             f"{run.name!r} was never finished.",
