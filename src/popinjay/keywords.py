@@ -246,6 +246,16 @@ class SayKeywords(TypedDict, total=False):
     author.
     """
 
+    strength: float
+    """How much of the author's manner: 0 is the base model, 1 the persona, above 1 more than it
+    learnt. Any other than 1 takes the base model too, and nearly twice the time. Default: 1.0.
+    """
+
+    mix_by: Literal["token", "turn"]
+    """How personas that speak as one are mixed: token weighs the tokens that each would write next;
+    turn has each post written by one of them, who is drawn by weight. Default: token.
+    """
+
     exact: bool
     """Compute in full precision: slower, with hardly any difference."""
 

@@ -508,6 +508,20 @@ class SayOptions(Checked):
         " others (mask), or any. With author, posts that name another account are generated again.",
         choices=("author", "mask", "any"),
     )
+    strength: float = option(
+        1.0,
+        "How much of the author's manner: 0 is the base model, 1 the persona, above 1 more than it"
+        " learnt. Any other than 1 takes the base model too, and nearly twice the time.",
+        least=0,
+        most=3,
+        metavar="NUMBER",
+    )
+    mix_by: str = option(
+        "token",
+        "How personas that speak as one are mixed: token weighs the tokens that each would write"
+        " next; turn has each post written by one of them, who is drawn by weight.",
+        choices=("token", "turn"),
+    )
     exact: bool = option(False, "Compute in full precision: slower, with hardly any difference.")
     seed: int | None = option(
         None,

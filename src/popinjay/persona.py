@@ -5,20 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal
 
 from popinjay.errors import BaseModelError, OptionError, PersonaError
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.open_decoder import open_decoder, why_slow
-from popinjay.keywords import SayKeywords
 from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
-from popinjay.options import PictureOptions, Sampling, SayOptions, build
+from popinjay.options import PictureOptions, Sampling
 from popinjay.post import Post, read_posts, read_rows
 from popinjay.sampling.filters import OutputFilters
-from popinjay.sampling.generate import PostStream
 from popinjay.store import kept
 from popinjay.store.run import ENGINE_FOLDER, Run
+from popinjay.voice import Voice
 
 if TYPE_CHECKING:
     import pandas
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 Rows = Literal["posts", "samples", "kept", "report"]
 
 
-class Persona:
+class Persona(Voice):
     """A persona's folder; its model is loaded when it generates its first post.
 
     `name` is its name, and `path` its folder; the model in `path / "model"` can be loaded with
@@ -163,33 +162,6 @@ class Persona:
                 page_hint="Make it again from the same posts: it goes on from there.",
             )
         return path
-
-    def say(self, prompt: str = "", **options: Unpack[SayKeywords]) -> list[str]:
-        """Return generated posts that begin with the prompt, such as `say("My dream is", n=3)`.
-
-        Raises OptionError for an option that does not exist or a value that it does not take, and
-        PersonaError if there is no model yet.
-        """
-        return [post.text for post in self.stream(prompt, **options)]
-
-    def stream(
-        self, prompt: str = "", options: SayOptions | None = None, **keywords: Unpack[SayKeywords]
-    ) -> PostStream:
-        """Return an iterator over generated posts, each once it is finished.
-
-        `stream(...).events()` yields them piece by piece instead, as they are sampled. Raises what
-        `say` raises.
-
-        Args:
-            prompt: How the posts begin.
-            options: All options as one object, instead of keywords.
-            keywords: The same keywords as for `say`.
-        """
-        if options is None:
-            options = build(keywords, SayOptions)[0]
-        elif keywords:
-            raise OptionError("Options are given twice.", "Give keywords, or one SayOptions.")
-        return PostStream(self.decoder(exact=options.exact), options, prompt, self.filters)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """Return the ten predictions that a picture can show; prompt and seed determine them."""

@@ -1,13 +1,13 @@
 """Generate posts: the only place where weights become text.
 
 `generate` returns posts, `stream` yields them as they finish, `stream_events` yields their text as
-it is written. `PostStream` offers the last two for one prompt of a persona.
+it is written. `PostStream` offers the last two for one prompt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from popinjay.options import SayOptions
 from popinjay.sampling.events import GeneratedPost, PostEvent
@@ -124,11 +124,23 @@ def _stepper(decoder: Decoder, request: GenerationRequest, rows: int) -> Callabl
     return step
 
 
-class PostStream:
+class Posts(Protocol):
     """The posts of one prompt: iterate over it for finished posts, or over `events()` for pieces.
 
     `tally` counts what was rejected so far. Each iteration generates the posts again.
     """
+
+    tally: Tally
+
+    def __iter__(self) -> Iterator[GeneratedPost]:
+        """Yield each post as soon as it and all before it are finished."""
+
+    def events(self) -> Iterator[PostEvent]:
+        """Yield the text of each post as it is written, one post after the other."""
+
+
+class PostStream:
+    """The posts of one prompt that one decoder writes."""
 
     def __init__(
         self,
