@@ -14,6 +14,7 @@ column tells where it is above them at all.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,6 @@ from typing import Any, NamedTuple
 
 from cells import Cell, Cells
 from curves import Curves, write_svg
-
 from popinjay.metrics.attribution import CandidateAuthors
 from popinjay.metrics.diversity import diversity
 from popinjay.metrics.stylometry import hashtags
@@ -205,13 +205,13 @@ def _row(name: str, dial: Dial, cells: Cells, own: Cell) -> dict[str, Any]:
     figure = [one["figures"][dial.figure] for one in known]
     copied = [one["figures"]["copied"] for one in known]
     limit = own["figures"]["copied"]
-    most = max(_most(limit, len(one["texts"])) - one["figures"]["copied"] < 0 for one in known)
+    copies_more = any(one["figures"]["copied"] > _most(limit, len(one["texts"])) for one in known)
     return {
         "figure": [round(value, 4) for value in figure],
         "copied": [round(value, 4) for value in copied],
         "author_copied": round(limit, 4),
-        "rises": all(a < b for a, b in zip(figure, figure[1:], strict=False)),
-        "copies_more": bool(most),
+        "rises": all(a < b for a, b in itertools.pairwise(figure)),
+        "copies_more": copies_more,
         "redrawn": [sum(one["redrawn"].values()) for one in known],
         "taken": [round(one["figures"].get("taken", math.nan), 3) for one in known],
         "distinct_2": [round(one["figures"]["distinct_2"], 3) for one in known],
@@ -235,8 +235,9 @@ def _line(dial: Dial, name: str, row: dict[str, Any]) -> str:
         for setting, share in zip(dial.settings, row["copied"], strict=True)
         if share > row["author_copied"]
     ]
+    rises = "yes" if row["rises"] else "no"
     return (
-        f"| {dial.name} | {name} | {joined(row['figure'], form)} | {'yes' if row['rises'] else 'no'}"
+        f"| {dial.name} | {name} | {joined(row['figure'], form)} | {rises}"
         f" | {copied}; own {row['author_copied']:.1%}; above at {', '.join(above) or 'none'} |"
     )
 
