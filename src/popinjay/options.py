@@ -540,6 +540,9 @@ class SayOptions(Checked):
         )
 
 
+# The options by which posts are steered while they are sampled; by default they change nothing.
+DIALS = ("strength", "length", "emoji", "hashtags", "mentions", "phrases")
+
 MAX_PICKS = 4  # predictions on one picture
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from popinjay.options import SayOptions
 from popinjay.post import printable
 from popinjay.server.openai_errors import InvalidRequest
-from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, option_field
+from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, DialFields, option_field
 from popinjay.server.voices.subscriptions import GenerationQuery
 
 MAX_CHOICES = 128
@@ -34,7 +34,7 @@ class StreamOptions(BaseModel):
     )
 
 
-class PostsRequest(BaseModel):
+class PostsRequest(DialFields):
     """A request for posts: what both formats have. A parameter that is null counts as not given."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -120,6 +120,7 @@ class PostsRequest(BaseModel):
             max_tokens=self.token_limit or SayOptions.max_tokens,
             max_chars=self.max_chars,
             seed=None if self.seed is None else self.seed % 2**32,
+            **self.dials,
         )
         stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         return GenerationQuery(
