@@ -13,8 +13,6 @@ _USUAL = {field.name: field.default for field in fields(SayOptions) if field.nam
 def with_dial(options: SayOptions, line: str) -> SayOptions:
     """Return options with a dial turned as a line says. Raises OptionError."""
     name, _, value = (part.strip() for part in line.partition("="))
-    if not name and value:
-        raise OptionError("Which dial?", f"There are: {', '.join(DIALS)}. Such as emoji=0.5.")
     if not name:
         return replace(options, **_USUAL)
     if not value:

@@ -42,7 +42,7 @@ _COMMANDS = (
     (re.compile(r"r()"), Action.REPEAT),
     (re.compile(r"u()"), Action.BACK),
     (re.compile(r"(\++|-+)"), Action.TEMPERATURE),
-    (re.compile(rf"((?:{'|'.join(DIALS)})? ?=.*)"), Action.DIAL),
+    (re.compile(rf"((?:{'|'.join(DIALS)}) ?= ?[\d.,]*|=)"), Action.DIAL),
     (re.compile(r"(\d{1,2})"), Action.COPY),
     (re.compile(r"s ?(\d{0,2})"), Action.SAVE),
     (re.compile(r"(?:\?|help)()"), Action.HELP),
