@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from popinjay.common_base import OpenBase, open_base
 from popinjay.errors import BaseModelError, OptionError, PersonaError
 from popinjay.inference.decoder import Decoder
+from popinjay.inference.mixture import MixtureDecoder
 from popinjay.inference.open_decoder import open_decoder, why_slow
 from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
@@ -39,6 +42,7 @@ class Persona(Voice):
         self.name: str = run.name
         self.path: Path = run.path
         self._decoders: dict[bool, Decoder] = {}  # exact or not -> its decoder
+        self._opening = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Persona({self.name!r})"
@@ -59,16 +63,48 @@ class Persona(Voice):
             )
         return folder
 
-    def decoder(self, *, exact: bool = False) -> Decoder:
-        """Return the decoder of the trained model, opened once; `exact` has full precision.
+    def decoder(self, *, exact: bool = False, strength: float = 1.0) -> Decoder:
+        """Return the decoder of the trained model, or with another strength that of a mixture.
 
-        Raises PersonaError if there is no model yet.
+        Raises PersonaError if there is no model yet, and BaseModelError if the untouched base,
+        which any other strength than 1 needs, is missing.
+
+        Args:
+            exact: Whether it has full precision.
+            strength: How much of the author's manner: 0 is the base, 1 the persona.
         """
-        if exact not in self._decoders:
-            self._decoders[exact] = open_decoder(
-                self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER
-            )
+        if strength == 1:
+            return self._own_decoder(exact)
+        base = self.base.decoder(exact=exact)
+        if strength == 0:
+            return MixtureDecoder([base], [1.0], sampling=self.sampling)
+        own = self._own_decoder(exact).clone()
+        return MixtureDecoder([own, base], [strength, 1 - strength], sampling=self.sampling)
+
+    def _own_decoder(self, exact: bool) -> Decoder:
+        """Return the decoder of the model, which is opened once."""
+        with self._opening:
+            if exact not in self._decoders:
+                self._decoders[exact] = open_decoder(
+                    self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER
+                )
         return self._decoders[exact]
+
+    @functools.cached_property
+    def base(self) -> OpenBase:
+        """The untouched base. Raises BaseModelError if it is not here, or is another one now."""
+        self._model_folder()
+        return open_base(self.run)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The persona's folder."""
+        return (self.run,)
+
+    @property
+    def members(self) -> dict[str, float]:
+        """The persona alone."""
+        return {self.name: 1.0}
 
     @functools.cached_property
     def filters(self) -> OutputFilters:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Unpack
 
+from popinjay.common_base import OpenBase
 from popinjay.errors import OptionError
 from popinjay.inference.decoder import Decoder
 from popinjay.keywords import SayKeywords
@@ -31,10 +32,22 @@ class Voice(ABC):
     @property
     @abstractmethod
     def members(self) -> Mapping[str, float]:
-        """The weights of the personas that it consists of, by name; `base` is the untouched base.
+        """The weights of its members by name, at strength 1; `base` is the untouched base."""
 
-        Empty for a persona that speaks alone.
-        """
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it has several members."""
+        return len(self.members) > 1
+
+    @property
+    def kept_with(self) -> dict[str, str]:
+        """What a kept post is recorded with, so that it can be sampled again."""
+        return {"mix": self.name} if self.is_mixed else {}
+
+    @property
+    @abstractmethod
+    def base(self) -> OpenBase:
+        """The untouched base. Raises BaseModelError if it is not here, or is another one now."""
 
     @property
     @abstractmethod

@@ -96,10 +96,24 @@ def say(actions: Any) -> None:
             "popinjay say ada",
             'popinjay say ada "My dream is"',
             "popinjay say ada -n 100 > posts.txt",
+            "popinjay say ada+bob                        (one voice of two, in equal parts)",
+            'popinjay say --mix ada=0.7,bob=0.3 "My dream is"',
         ),
     )
-    add_name(added)
+    add_name(
+        added,
+        help="a persona's name, or its folder; or several of one base model, mixed into one voice: "
+        "ada+bob, or with weights as for --mix",
+        optional=True,
+    )
     added.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
+    added.add_argument(
+        "--mix",
+        metavar="NAME=WEIGHT,...",
+        help="instead of NAME: personas to mix, and how much of each. Positive weights are scaled "
+        "to sum to 1; negative ones take away, and base is the untouched base model, such as "
+        "ada=1.3,base=-0.3",
+    )
     add_options(added, options.SayOptions)
     added.add_argument(
         "--stream", action="store_true", help="print each post piece by piece, as it is written"

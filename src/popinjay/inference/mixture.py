@@ -10,7 +10,7 @@ contrastive decoding (Li et al., arXiv 2210.15097).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,16 @@ PLAUSIBLE = 0.001
 # What is taken from the logits of a token that is cut off. It is finite, so that a prompt that no
 # member would write can be compared with others.
 CUT_OFF = 1_000.0
+
+
+def mean_sampling(settings: Iterable[tuple[Sampling, float]]) -> Sampling:
+    """Return the weighted mean of settings, of those whose weights are positive."""
+    positive = [(own, weight) for own, weight in settings if weight > 0]
+    total = sum(weight for _, weight in positive)
+    return Sampling(
+        sum(weight * own.temperature for own, weight in positive) / total,
+        sum(weight * own.top_p for own, weight in positive) / total,
+    )
 
 
 class MixtureDecoder:
@@ -63,22 +73,15 @@ class MixtureDecoder:
         self.bos_token: int = first.bos_token
         self.context: int = min(one.context for one in self.decoders)
         self.supports_joining: bool = all(one.supports_joining for one in self.decoders)
-        self.sampling = self._mean_sampling() if sampling is None else sampling
+        self.sampling = sampling or mean_sampling(
+            (one.sampling, weight) for one, weight in zip(decoders, self.weights, strict=True)
+        )
         self._plausible = plausible if min(self.weights) < 0 else 0.0
         self._buffers: tuple[Logits, Logits] | None = None
 
     def _positive(self) -> list[tuple[Decoder, float]]:
         pairs = zip(self.decoders, self.weights, strict=True)
         return [(one, weight) for one, weight in pairs if weight > 0]
-
-    def _mean_sampling(self) -> Sampling:
-        positive = self._positive()
-        total = sum(weight for _, weight in positive)
-        means = (
-            sum(weight * value for (_, weight), value in zip(positive, values, strict=True)) / total
-            for values in zip(*(one.sampling for one, _ in positive), strict=True)
-        )
-        return Sampling(*means)
 
     @cached_property
     def suppressed_tokens(self) -> Sequence[int]:

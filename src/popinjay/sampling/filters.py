@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +20,7 @@ from popinjay.store.index_file import INDEX, index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.text.masking import reveals, unfinished_start
-from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
+from popinjay.text.verbatim_index import IncrementalMatcher, JointIndex, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
 
 if TYPE_CHECKING:
@@ -105,6 +106,19 @@ class OutputFilters:
             return (row["text"] for row in read_rows(posts)) if posts.exists() else ()
 
         return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)), texts)
+
+    @classmethod
+    def joint(cls, filters: Iterable[OutputFilters]) -> OutputFilters:
+        """Return the filters of a mixture of personas, each of which has these.
+
+        A copy of any member's post is rejected, forgotten ones included; the handles of all members
+        are known.
+        """
+        members = tuple(filters)
+        return cls(
+            lambda: JointIndex([one.index for one in members]),
+            lambda: chain.from_iterable(one.texts() for one in members),
+        )
 
     @functools.cached_property
     def index(self) -> VerbatimIndex:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import StopReason
 from popinjay.metrics.measure import PERSONA
+from popinjay.mixing import Mix, is_mix, parse_mix
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.post import printable
 from popinjay.report.saved import load_report
@@ -79,6 +80,19 @@ def find(home: Path, name: str) -> Run:
             "Choose one from the list of personas, or make it.",
         )
     return Run(home / name)
+
+
+def find_voice(home: Path, name: str) -> Mix | Run:
+    """Return the persona of this name, or the mix that it spells, such as `ada+bob`.
+
+    Raises ApiError if a persona does not exist, and OptionError for weights that can't be mixed.
+    """
+    if not is_mix(name) or (is_name(name) and (home / name / RECORD).is_file()):
+        return find(home, name)
+    mix = parse_mix(name)
+    for member in mix.names:
+        find(home, member)
+    return mix
 
 
 def row(home: Path, name: str) -> PersonaRow:

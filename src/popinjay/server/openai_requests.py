@@ -45,7 +45,11 @@ class PostsRequest(DialFields):
         "frequency_penalty": (None, 0),
     }
 
-    model: str = Field(max_length=200, description="A persona's name.")
+    model: str = Field(
+        max_length=1_000,
+        description="A persona's name, or several of one base model, mixed: `ada+bob`, or "
+        "`ada=0.7,bob=0.3` with weights.",
+    )
     n: int | None = Field(default=1, ge=1, le=MAX_CHOICES, description="Posts per prompt.")
     temperature: float | None = Field(
         default=None, ge=0, le=10, description="Default: the persona's own."

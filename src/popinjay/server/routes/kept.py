@@ -47,6 +47,8 @@ class KeptPost(DialFields):
     prompt: str = ""
     temperature: float | None = None
     max_chars: int = option_field("max_chars")
+    mix: str | None = Field(default=None, description="The mix that wrote it, with its weights.")
+    mix_by: str | None = Field(default=None, description="`turn` if its members took turns.")
     seed: int | None = None
     number: int | None = None
     time: str | None = None

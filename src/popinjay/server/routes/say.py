@@ -91,7 +91,7 @@ def routes(state: AppState) -> APIRouter:
         response_class=StreamingResponse,
     )
     async def say(name: str, body: Say) -> StreamingResponse:
-        """Have a persona write posts, and stream them as they are written.
+        """Have a persona, or a mix such as `ada+bob`, write posts, streamed as they are written.
 
         The events are `piece` {place, text}; `again` {place}, the pieces of this post so far are
         void; `post` {place, text, finished}; `missing` {place}, every draft of this post was
