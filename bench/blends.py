@@ -23,7 +23,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -91,18 +91,12 @@ class Pair:
         both = CandidateAuthors.load(extra={self.b.name: self.b.training})
         return both.less([n for n in both.names if n not in (self.b.name, *others.names)])
 
-    @cached_property
-    def base(self) -> LanguageModel:
-        """The untouched base."""
-        trained = Run(self.a.folder).record.trained
-        return LanguageModel.load(bases.folder_of(bases.row(trained.base)))
-
     def figures(self, texts: Sequence[str]) -> dict[str, float]:
         """Return what is measured of some posts."""
         some = texts[:SCORED]
         return {
             "taken": self.candidates.attributed_share(self.a.training, texts).value,
-            "bits": bits_per_byte(self.base.bits(some), some),
+            "bits": bits_per_byte(base_of(self.a.folder).bits(some), some),
             "copied_a": mean(map(self.a.copies.repeats_run, texts)),
             "copied_b": mean(map(self.b.copies.repeats_run, texts)),
         }
@@ -137,6 +131,12 @@ class Pair:
             with tempfile.TemporaryDirectory() as folder:
                 interpolate(self.a.model, self.b.model, weight, Path(folder))
                 yield open_decoder(Path(folder), cache=Path(folder) / "engine")
+
+
+@cache
+def base_of(folder: Path) -> LanguageModel:
+    """Return the untouched base of a persona."""
+    return LanguageModel.load(bases.folder_of(bases.row(Run(folder).record.trained.base)))
 
 
 def interpolate(a: Path, b: Path, weight: float, folder: Path) -> None:

@@ -18,7 +18,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
@@ -87,10 +87,10 @@ class Author:
         """All runs of three words of the training posts."""
         return {run for text in self.training for run in _trigrams(text)}
 
-    @cached_property
+    @property
     def base(self) -> LanguageModel:
         """The untouched base."""
-        return LanguageModel.load(bases.folder_of(bases.row(self.persona.run.record.trained.base)))
+        return base_named(self.persona.run.record.trained.base)
 
     def figures(self, texts: Sequence[str]) -> dict[str, float]:
         """Return the figures of some posts that need no model."""
@@ -113,6 +113,12 @@ class Author:
             "bits": bits_per_byte(self.base.bits(some), some),
             "taken": candidates.attributed_share(self.training, texts).value,
         }
+
+
+@cache
+def base_named(name: str) -> LanguageModel:
+    """Return an untouched base, loaded once for all its personas."""
+    return LanguageModel.load(bases.folder_of(bases.row(name)))
 
 
 def _trigrams(text: str) -> Iterator[tuple[str, ...]]:

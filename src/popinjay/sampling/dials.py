@@ -92,7 +92,7 @@ class Dials:
             raise OptionError(
                 "The author's phrases are not known: the posts it was trained on are not here.",
                 "Leave out --phrases.",
-                page_hint="Set its phrases back to as it comes.",
+                page_hint="Set that dial back to as it comes.",
             )
         self._features = [
             _feature(kind, share, decoder, seed, number)
@@ -123,7 +123,11 @@ def _feature(kind: TokenClass, share: float, decoder: Decoder, seed: int, number
         for tokens in (kind.begins(pieces) if pieces is not None else ([], []))
     )
     if not len(bare) + len(blank):
-        raise OptionError(f"This model has no tokens for {kind.name}.", f"Leave out --{kind.name}.")
+        raise OptionError(
+            f"This model has no tokens for {kind.name}.",
+            f"Leave out --{kind.name}.",
+            page_hint="Set that dial back to as it comes.",
+        )
     offset = np.random.default_rng((seed, number)).random()
     return _Feature(kind, share, bare, blank, offset)
 
@@ -151,11 +155,10 @@ class Steering:
         """
         dials = self._dials
         changed = logits.copy()
-        changed[self._barred] = -np.inf
+        changed[self._barred[self._barred < len(changed)]] = -np.inf
         if dials.phrases is not None:
             following = dials.phrases.following(tokens)
-            with np.errstate(divide="ignore"):  # at 0 it is minus infinity
-                changed[following] += dials.temperature * np.log(dials.phrase_factor)
+            changed[following] += dials.temperature * np.log(dials.phrase_factor)
         if may_end and dials.length != 1:
             changed[dials.end] = self._scaled_end(changed)
         if may_end:
@@ -188,9 +191,10 @@ class Steering:
         if any(np.isin(tokens[-MAX_BEGUN:], feature.tokens)):
             return  # it is begun, and will be complete with the next tokens
         beginning = feature.beginning(text)
+        beginning = beginning[beginning < len(logits)]
         temperature = self._dials.temperature
         own = logits[beginning].astype(np.float64) / temperature
-        if not np.isfinite(highest := own.max()):
+        if not np.isfinite(highest := own.max(initial=-np.inf)):
             return
         before = highest + np.log(np.exp(own - highest).sum())
         logits[beginning] += temperature * (np.logaddexp(before, weight / temperature) - before)
