@@ -452,6 +452,44 @@ class SayOptions(Checked):
         most=10,
         metavar="FACTOR",
     )
+    length: float = option(
+        1.0,
+        "How long posts are, as a factor: 0.5 ends them twice as readily, 2 half as readily; 1"
+        " changes nothing.",
+        least=0.5,
+        most=2,
+        metavar="FACTOR",
+    )
+    emoji: float | None = option(
+        None,
+        "The share of posts with an emoji: 0 for none, 0.5 for half of them, 1 for all. Default: as"
+        " it comes.",
+        least=0,
+        most=1,
+        metavar="SHARE",
+    )
+    hashtags: float | None = option(
+        None,
+        "The share of posts with a hashtag, as with --emoji.",
+        least=0,
+        most=1,
+        metavar="SHARE",
+    )
+    mentions: float | None = option(
+        None,
+        "The share of posts with an @handle, as with --emoji. See --handles for which ones.",
+        least=0,
+        most=1,
+        metavar="SHARE",
+    )
+    phrases: float = option(
+        1.0,
+        "How near to the author's own phrases, which at least three of the posts have: 2 doubles"
+        " the odds of a token that completes one, 0.5 halves them; 1 changes nothing.",
+        least=0.25,
+        most=4,
+        metavar="FACTOR",
+    )
     max_tokens: int = option(
         160, "The most tokens of a post.", least=1, most=100_000, metavar="COUNT"
     )
@@ -502,6 +540,9 @@ class SayOptions(Checked):
             top_p=sampling.top_p if self.top_p is None else self.top_p,
         )
 
+
+# The options by which posts are steered while they are sampled; by default they change nothing.
+DIALS = ("strength", "length", "emoji", "hashtags", "mentions", "phrases")
 
 MAX_PICKS = 4  # predictions on one picture
 

@@ -93,6 +93,38 @@ def test_dials_are_folded(look: Any) -> None:
         assert len(text) <= 140
 
 
+def test_moving_a_dial_writes_the_same_ten_anew(look: Any, server: Server) -> None:
+    looked = look()
+    page = looked.go("say/ada")
+    asked: list[dict[str, Any]] = []
+    page.on(
+        "request",
+        lambda request: asked.append(request.post_data_json) if "/say" in request.url else None,
+    )
+    page.get_by_text("Options", exact=True).click()
+    dial = page.get_by_label("How long?")
+    expect(dial).to_have_attribute("aria-valuetext", "as it comes")
+    dial.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(dial).to_have_attribute("aria-valuetext", "ends twice as readily")
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    assert [one.get("length") for one in asked] == [0.5]  # once, after the last key
+    finished_posts(page).first.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("4 kept posts")).to_be_visible()
+    row = server.get("api/personas/ada/kept")["kept"][0]
+    assert (row["length"], row["number"], row["seed"]) == (0.5, 1, asked[0]["seed"])
+    page.get_by_role("button", name="All as it comes").click()
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    expect(dial).to_have_attribute("aria-valuetext", "as it comes")
+    assert [one.get("length") for one in asked] == [0.5, None]
+    assert asked[0]["seed"] == asked[1]["seed"]
+    assert violations(page) == []
+    page.get_by_text("4 kept posts").click()
+    page.locator(".kept .post").first.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("3 kept posts")).to_be_visible()
+
+
 def test_a_post_is_kept_shared_and_removed(look: Any, server: Server) -> None:
     looked = look(permissions=["clipboard-read", "clipboard-write"])
     page = looked.go("say/ada")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from popinjay.cli.consoles import console
+from popinjay.cli.repl_dials import turned, with_dial
 from popinjay.cli.repl_keys import ESCAPE, FIRST_HINT, KEYS, Action, parse
 from popinjay.cli.show_posts import labelled, numbered
 from popinjay.errors import PopinjayError
@@ -108,6 +109,8 @@ class Session:
         elif action is Action.TEMPERATURE:
             sign = 1 if argument[0] == "+" else -1
             self._change_temperature(sign * len(argument) * TEMPERATURE_STEP)
+        elif action is Action.DIAL:
+            self._turn(argument)
         elif action is Action.HELP:
             self._help()
         elif number := self._existing_number(int(argument or self._selected)):
@@ -166,6 +169,11 @@ class Session:
         self._options = replace(self._options, temperature=new)
         limit = " (the limit)" if new == old else ""
         self._print(f"temperature {new}{limit}: r writes ten others", "dim")
+
+    def _turn(self, line: str) -> None:
+        """Turn a dial. Raises OptionError for a value that it does not take."""
+        self._options = with_dial(self._options, line)
+        self._print(f"{turned(self._options)}: r writes ten others", "dim")
 
     def _existing_number(self, number: int) -> int:
         """Return the number if there is such a post; otherwise explain, and return 0."""

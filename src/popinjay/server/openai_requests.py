@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from popinjay.options import SayOptions
 from popinjay.post import printable
 from popinjay.server.openai_errors import InvalidRequest
-from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, option_field
+from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, DialFields, option_field
 from popinjay.server.voices.subscriptions import GenerationQuery
 
 MAX_CHOICES = 128
@@ -34,7 +34,7 @@ class StreamOptions(BaseModel):
     )
 
 
-class PostsRequest(BaseModel):
+class PostsRequest(DialFields):
     """A request for posts: what both formats have. A parameter that is null counts as not given."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -77,7 +77,6 @@ class PostsRequest(BaseModel):
     top_k: int = option_field("top_k")
     min_p: float = option_field("min_p")
     repetition_penalty: float = option_field("repetition_penalty")
-    strength: float = option_field("strength")
 
     @property
     @abstractmethod
@@ -124,8 +123,8 @@ class PostsRequest(BaseModel):
             repetition_penalty=self.repetition_penalty,
             max_tokens=self.token_limit or SayOptions.max_tokens,
             max_chars=self.max_chars,
-            strength=self.strength,
             seed=None if self.seed is None else self.seed % 2**32,
+            **self.dials,
         )
         stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         return GenerationQuery(

@@ -46,7 +46,23 @@ def option_field(name: str, **changed: Any) -> Any:
     return Field(**(settings | changed))
 
 
-class Say(BaseModel):
+class DialFields(BaseModel):
+    """The dials, which change nothing unless they are set."""
+
+    strength: float = option_field("strength")
+    length: float = option_field("length")
+    emoji: float | None = option_field("emoji")
+    hashtags: float | None = option_field("hashtags")
+    mentions: float | None = option_field("mentions")
+    phrases: float = option_field("phrases")
+
+    @property
+    def dials(self) -> dict[str, float | None]:
+        """The values of all dials."""
+        return {name: getattr(self, name) for name in DialFields.model_fields}
+
+
+class Say(DialFields):
     """The prompt and the sampling options."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -62,7 +78,6 @@ class Say(BaseModel):
     repetition_penalty: float = option_field("repetition_penalty")
     max_tokens: int = option_field("max_tokens")
     max_chars: int = option_field("max_chars")
-    strength: float = option_field("strength")
     seed: int | None = option_field("seed")
 
 
