@@ -98,6 +98,8 @@ def counted(persona: str, record: Record, just_done: str = "") -> tuple[Artifact
             place, artifact = found
             if place == len(table) or kind.stage == just_done:
                 uses = tuple(now[key] for key in kind.uses if key in now)
+                if kind.key == "model" and (number := record.trained.updated_from) is not None:
+                    uses = (*uses, f"{artifact.name}:v{number}")
                 artifact = replace(artifact, uses=uses)
             table[place : place + 1] = [artifact]
             now[kind.key] = artifact.label

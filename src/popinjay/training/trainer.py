@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from popinjay.training.memorization import (
     max_memorized_share,
     memorized_share,
 )
-from popinjay.training.outcome import TrainingSummary, caution, check_learnt
+from popinjay.training.outcome import TrainingSummary, caution, check_learnt, has_diverged
 from popinjay.training.overhead import (
     MEMORIZATION,
     OVERHEAD_SHARE,
@@ -79,9 +80,15 @@ class Trainer:
     samples: SampleSchedule = field(default_factory=SampleSchedule)
     steps_per_epoch: int = 1
     validate_every: int = 1  # steps
+    validations: int | None = None  # of an update, in all; None: VALIDATIONS_PER_EPOCH
 
     def __post_init__(self) -> None:
         self.report = TrainingReporter(self.listener, self.checkpoints.metrics)
+
+    @property
+    def is_update(self) -> bool:
+        """Whether it started from a trained model, whose weights stay if none are better."""
+        return self.validations is not None
 
     def run(self) -> None:
         """Train to the end, then load the best weights.
@@ -94,6 +101,8 @@ class Trainer:
         self.seconds_before = state.seconds
         steps, self.steps_per_epoch = self.plan()
         self.validate_every = max(1, self.steps_per_epoch // VALIDATIONS_PER_EPOCH)
+        if self.validations is not None:
+            self.validate_every = max(1, math.ceil(len(steps) / self.validations))
 
         self.overhead = Overhead(self.settings.budget, state.overhead)
         if state.step:
@@ -335,7 +344,8 @@ class Trainer:
         post is seen twice.
         """
         step = self.state.step
-        is_due = is_last or step % (VALIDATIONS_PER_EPOCH * self.validate_every) == 0
+        every = VALIDATIONS_PER_EPOCH * self.validate_every
+        is_due = is_last or (not self.is_update and step % every == 0)
         if self.settings.budget is None:
             return is_due
         if not is_due or step < self.steps_per_epoch:
@@ -350,8 +360,18 @@ class Trainer:
     # after the last step
 
     def conclude(self) -> None:
-        """Raise TrainingError if nothing was learnt; notify the user if it was little."""
+        """Raise TrainingError if nothing was learnt; notify the user if it was little.
+
+        An update that learns nothing is no error: the model stays as it was.
+        """
         state = self.state
+        if self.is_update and not has_diverged(state):
+            if not state.best_step:
+                self.report.note(
+                    "The new posts taught it nothing that helps with posts it has not seen: "
+                    "its weights stay as they were."
+                )
+            return
         summary = TrainingSummary(
             why=self.stop_reason,
             steps_per_epoch=self.steps_per_epoch,
