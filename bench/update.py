@@ -1,7 +1,7 @@
 """Compare updating a persona with making it anew: processor time, and bits a byte of unseen posts.
 
     python bench/update.py SPEC ... [--base builtin] [--posts N] [--work FOLDER]
-        [--replay 1.0] [--rate 0.5] [--passes 1.0]
+        [--lesson 2.0] [--rate 0.25] [--passes 1]
 
 The oldest ten elevenths of an author's posts are the first archive, all of them the second. Three
 models are trained: one on the first archive from the base model, the update of it with the second,
@@ -9,7 +9,7 @@ and for comparison one from the base model on the same training posts as the upd
 on the posts that neither learnt: those held out of the first archive and those held out of the new
 posts, alone and together. Times are processor seconds of the training with its validations, on one
 thread, so that the ratio also holds on a machine with other work. With `--work` trained models and
-their figures are kept, and a later call goes on from there; the values of `--replay`, `--rate` and
+their figures are kept, and a later call goes on from there; the values of `--lesson`, `--rate` and
 `--passes` are lists separated by commas, of which every combination is tried.
 """
 
@@ -158,14 +158,13 @@ def compared(spec: str, base: bases.Base, args: argparse.Namespace, work: Path) 
     )
     print(row("before", first, fresh))
     print(row("fresh", fresh, fresh))
-    for replay, rate, passes in itertools.product(args.replay, args.rate, args.passes):
-        warm_start.REPLAY = replay
-        stage.RATE_SHARE, stage.PASSES_SHARE = rate, passes
+    for lesson, rate, passes in itertools.product(args.lesson, args.rate, args.passes):
+        warm_start.LESSON, warm_start.PASSES, stage.RATE_SHARE = lesson, int(passes), rate
         print_ = hashlib.sha256(first.folder.as_posix().encode()).hexdigest()
         warm = WarmStart(first.folder, "v0", print_, known)
-        place = folder / f"update-{replay:g}-{rate:g}-{passes:g}"
+        place = folder / f"update-{lesson:g}-{rate:g}-{passes:g}"
         update = trained(base, archives.second, scored, place, warm)
-        label = f"update: replay {replay:g}, rate {rate:g}, passes {passes:g}"
+        label = f"update: lesson {lesson:g}, rate {rate:g}, passes {passes:g}"
         print(row(label, update, fresh), flush=True)
 
 
@@ -195,9 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--posts", type=int, default=10**6, help="the newest posts, at most")
     parser.add_argument("--work", type=Path)
     defaults: dict[str, Any] = {
-        "--replay": warm_start.REPLAY,
+        "--lesson": warm_start.LESSON,
         "--rate": warm_start.RATE_SHARE,
-        "--passes": warm_start.PASSES_SHARE,
+        "--passes": warm_start.PASSES,
     }
     for name, default in defaults.items():
         parser.add_argument(name, type=numbers, default=[default])

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from popinjay.events import Event, EventKind
 from popinjay.forgetting.forget import forget
 from popinjay.options import UpdateOptions
 from popinjay.pipeline import relearn, rename
+from popinjay.post import utc
 from popinjay.store import versions
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import Forgotten, marks_of
@@ -45,7 +47,7 @@ def post(number: int) -> dict[str, Any]:
         "id": str(10**12 + number),
         "author": "ada",
         "text": f"ada number {number} counts {number * 37} engines and {number * 13} gulls",
-        "created_at": f"2024-{1 + number // 400:02d}-01T{number % 24:02d}:{number % 60:02d}:00Z",
+        "created_at": utc(datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=number)),
     }
 
 
@@ -94,9 +96,8 @@ def test_new_posts_are_learnt_and_no_held_out_post_ever_is(run: Run, archive: Pa
     assert set(states(run).values()) == {"fresh"}
     trained = run.record.trained
     assert trained.updated_from == 0
-    assert set(trained.learnt_before) == set(
-        Run(version_of(run, 0)).record.stages["train"].needs.values()
-    )
+    learnt = Run(version_of(run, 0)).record.stages["train"].needs
+    assert set(trained.learnt_before) == set(learnt.values())
 
 
 def test_it_keeps_its_options_and_starts_from_its_own_weights(run: Run, archive: Path) -> None:
@@ -217,7 +218,7 @@ def test_a_version_without_the_forgotten_post_stays(run: Run, archive: Path) -> 
 
 
 def test_posts_that_vanished_are_removed_and_not_quoted(run: Run, archive: Path) -> None:
-    lost = [row for row in rows(run, "train.jsonl")][:5]
+    lost = rows(run, "train.jsonl")[:5]
     numbers = {int(row["id"]) - 10**12 for row in lost}
     write(archive, [number for number in range(220) if number not in numbers])
     events: list[Event] = []

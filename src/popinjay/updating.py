@@ -51,7 +51,7 @@ from popinjay.trackers.listener import tracking
 from popinjay.training.estimate import MakeEstimate
 from popinjay.training.make_clock import MakeClock
 from popinjay.training.phases import Phase
-from popinjay.training.warm_start import PASSES_SHARE, REPLAY, WarmStart
+from popinjay.training.warm_start import LESSON, WarmStart
 
 STAGE = "update"  # of the events
 
@@ -184,6 +184,8 @@ def _update(found: _Update, keep: int, ask: Callable[[str], bool] | None) -> Upd
         teach(run, base, options, clock, warm=_warm(run, start))
     run.settle_asked()
     held_out = _rows(run.file("held_out.jsonl")) - _rows(start.file("held_out.jsonl"))
+    if start.model == run.record.hashes()["model"]:
+        versions.drop(start)  # the weights are the same: there is nothing to bring back
     kept = versions.prune(run, keep)
     _tell_kept(found, kept)
     return Updated(
@@ -345,7 +347,7 @@ def _expected(run: Run, base: bases.Base, options: MakeOptions, start: Version) 
     whole = expected(run, base, options)
     rows = _rows(run.file("train.jsonl"))
     added = int(run.record.facts("dataset").get("added", 0))
-    share = min(1.0, PASSES_SHARE * (1 + REPLAY) * added / max(1, rows))
+    share = min(1.0, LESSON * added / max(1, rows))
     factors = {Phase.LEARN: share}
     if start.record.trained.sampling.get("trials"):
         factors[Phase.SETTLE] = 0.0

@@ -55,9 +55,11 @@ def show_updated(result: Updated) -> None:
         out.print(f"{name} is as it was.", highlight=False)
         return
     posts = "post" if result.learnt == 1 else "posts"
-    said = f"{name} has learnt {result.learnt:,} new {posts}; {result.held_out:,} more are held out"
+    learnt = f"{result.learnt:,} new {posts}"
+    learnt = f"taken in {learnt}" if result.version == result.before else f"learnt {learnt}"
+    said = f"{name} has {learnt}; {result.held_out:,} more are held out to measure it with."
     out.print()
-    out.print(f"{said} to measure it with.", highlight=False)
+    out.print(said, highlight=False)
     out.print(plain_verdict(load_report(result.persona.run)), highlight=False)
     out.print(f"\nBeside how it was: popinjay report {name} --against previous", highlight=False)
     if result.kept:

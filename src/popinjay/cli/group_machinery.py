@@ -1,4 +1,4 @@
-"""Commands about what popinjay works with: lineage, restore, track, bases, sources, config and more."""
+"""Commands about what popinjay works with: lineage, restore, track, bases, sources and more."""
 
 from __future__ import annotations
 

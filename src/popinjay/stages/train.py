@@ -39,7 +39,6 @@ from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import Settings, Trainer
 from popinjay.training.warm_start import (
     BUDGET_SHARE,
-    PASSES_SHARE,
     RATE_SHARE,
     VALIDATIONS,
     WarmStart,
@@ -78,7 +77,7 @@ def warmed(settings: Settings) -> Settings:
     """Return the settings of an update: less of everything than from the base model."""
     return replace(
         settings,
-        epochs=round(PASSES_SHARE * settings.epochs, 3),
+        epochs=min(1.0, settings.epochs),
         learning_rate=RATE_SHARE * settings.learning_rate,
         budget=None if settings.budget is None else BUDGET_SHARE * settings.budget,
     )
@@ -112,8 +111,9 @@ def prepare(
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(validation_texts)]
     if warm is not None:
+        lesson = warm.lesson(texts, settings.epochs, settings.seed)
+        learnt = training_sequences(model, lesson)
         settings = warmed(settings)
-        learnt = training_sequences(model, warm.lesson(texts, settings.seed))
         about = [*about, warm.fingerprint, asdict(settings)]
         if settings.tune != LORA:
             warm.load_weights(model)

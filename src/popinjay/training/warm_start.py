@@ -19,9 +19,9 @@ from popinjay.errors import BaseModelError
 if TYPE_CHECKING:
     from popinjay.models.language_model import LanguageModel
 
-REPLAY = 1.0  # characters of old posts for each of a new one
-PASSES_SHARE = 1.0  # of the passes that a training from the base model makes
-RATE_SHARE = 0.5  # of the learning rate of a training from the base model
+PASSES = 1  # over the new posts; more of them learn these by heart
+LESSON = 1.5  # characters to learn, for each of a new post and each pass of a usual training
+RATE_SHARE = 0.25  # of the learning rate of a training from the base model
 BUDGET_SHARE = 0.25  # of the time that was given to train from the base model
 VALIDATIONS = 2  # in all, after that before the first step
 
@@ -50,12 +50,16 @@ class WarmStart:
         """Return whether it has not learnt all of these texts."""
         return any(text not in self.texts for text in texts)
 
-    def lesson(self, texts: Sequence[str], seed: int) -> list[str]:
-        """Return the texts to learn now: all new ones, and old ones drawn by chance."""
-        new = [text for text in texts if text not in self.texts]
-        old = [text for text in texts if text in self.texts]
+    def lesson(self, texts: Sequence[str], epochs: float, seed: int) -> list[str]:
+        """Return the texts to learn now, once each: all new ones, and old ones drawn by chance.
+
+        `epochs` is how often a training from the base model passes over all texts: the more, the
+        more old ones.
+        """
+        new = [text for text in texts if text not in self.texts] * PASSES
+        old = list(dict.fromkeys(text for text in texts if text in self.texts))
         random.Random(seed).shuffle(old)
-        room = REPLAY * sum(map(len, new))
+        room = (LESSON * max(1.0, epochs) / PASSES - 1) * sum(map(len, new))
         replayed = []
         for text in old:
             if room <= 0:
