@@ -171,6 +171,37 @@ def test_another_authors_archive_is_refused(run: Run, tmp_path: Path) -> None:
     assert content_hash(run.file("run.toml")) == before
 
 
+def test_a_file_of_another_name_is_by_the_same_author(tmp_path: Path, tiny_gpt2: Path) -> None:
+    lines = [f"today engine {n} turned {n * 7} wheels near river {n * 3}" for n in range(300)]
+    older, newer = tmp_path / "ada-2025.txt", tmp_path / "ada-2026.txt"
+    older.write_text("\n".join(lines[:270]))
+    newer.write_text("\n".join(["this line moves all others down by one", *lines]))
+    run = popinjay.make(older, name="ada", base=str(tiny_gpt2), **OPTIONS).run
+    held_out = {row["text"] for row in rows(run, "held_out.jsonl")}
+    learnt = {row["text"] for row in rows(run, "train.jsonl")}
+    done = update(run, newer)
+    assert {row["author"] for row in rows(done.persona.run, "posts.jsonl")} == {"ada-2025"}
+    assert done.learnt + done.held_out == 31
+    assert held_out <= {row["text"] for row in rows(done.persona.run, "held_out.jsonl")}
+    assert learnt <= {row["text"] for row in rows(done.persona.run, "train.jsonl")}
+
+
+def test_a_cyborg_is_updated_with_all_of_its_authors(tmp_path: Path, tiny_gpt2: Path) -> None:
+    files = [tmp_path / "ada.txt", tmp_path / "bob.txt"]
+    for count in (200, 230):
+        for file in files:
+            file.write_text(
+                "\n".join(f"{file.stem} saw {n} ships and {n * 7} gulls" for n in range(count))
+            )
+        if count == 200:
+            run = popinjay.make(*files, name="both", base=str(tiny_gpt2), **OPTIONS).run
+    with pytest.raises(PersonaTaken, match="made of the posts of ada and bob, these are of ada"):
+        update(run, files[0])
+    done = update(run)
+    assert done.learnt + done.held_out == 60
+    assert {row["author"] for row in rows(done.persona.run, "held_out.jsonl")} == {"ada", "bob"}
+
+
 def test_another_base_of_the_same_name_is_refused(run: Run, archive: Path) -> None:
     stages = dict(run.record.stages)
     entry = stages["train"]

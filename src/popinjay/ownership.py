@@ -185,9 +185,30 @@ def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], boo
     )
 
 
+def as_known(run: Run, opened: Opened) -> Opened:
+    """Return the posts under the handle that the persona's author has on record.
+
+    A newer file may be called otherwise, and an account may have been renamed: whether the posts
+    are the same is what `check_same` asks. A cyborg's authors are told apart by their handles only.
+    """
+    authors, known = opened.authors, run.record.asked.authors
+    if len(authors) != 1 or len(known) != 1 or authors[0].handle == known[0]:
+        return opened
+    if is_account(opened.readings[0]):
+        return opened
+    names = {author.handle: author.name for author in authors_of(run)}
+    name = names.get(known[0]) or authors[0].name
+    return Opened((_Called(opened.readings[0], known[0], name),))
+
+
 def check_same(run: Run, opened: Opened) -> None:
     """Raise PersonaTaken if these are not the posts of a persona's authors, or too few of them."""
-    if why := _why_not_the_same(run, opened):
+    before, forgotten = run.record.asked.authors, Forgotten.of(run)
+    now = {handle for handle in opened.handles if handle not in forgotten.authors}
+    why = _why_not_the_same(run, opened)
+    if now and now != set(before):
+        why = f"It is made of the posts of {_names(before)}, these are of {_names(now)}."
+    if why:
         raise PersonaTaken(
             f"These posts can't update {run.name!r}. {why}",
             "Give a newer archive of the same author with all posts, old and new, or make another "

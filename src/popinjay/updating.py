@@ -19,7 +19,7 @@ from popinjay.errors import BaseModelError, PersonaError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.models import bases
 from popinjay.options import FetchOptions, MakeOptions, TrackOptions, UpdateOptions, build
-from popinjay.ownership import called, check_fetched, check_same
+from popinjay.ownership import as_known, check_fetched, check_same
 from popinjay.persona import Persona
 from popinjay.pipeline import (
     expected,
@@ -129,7 +129,7 @@ def update(
         made = replace(options_on_record(run), fetch=fetch)
         texts = [str(spec) for spec in specs] or _recorded_specs(run)
         with open_specs(texts, made.collect, Access(fetch, listener, ask)) as opened:
-            opened = called(opened, run.name, run)
+            opened = as_known(run, opened)
             check_same(run, opened)
             found = _Update(run, made, opened, texts, listener)
             return _update(found, options.keep_versions, ask)

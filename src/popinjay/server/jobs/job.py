@@ -19,7 +19,7 @@ from typing import Any, Literal
 from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.job_events import FILE, OVER
 
-JobKind = Literal["inspect", "make", "retrain"]
+JobKind = Literal["inspect", "make", "retrain", "update"]
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 
 UPLOADS = ".uploads"  # in the home folder, with one folder per upload
@@ -35,7 +35,8 @@ class Job:
 
     `result` of an inspection is the output of `popinjay inspect --json`; that of a training has the
     name of the persona as `persona`. A job that trains a persona again (`retrain`) has its name,
-    the training options that change, and no specs.
+    the training options that change, and no specs. One that updates it with newer posts (`update`)
+    has no specs either unless these were uploaded; its result is that of `popinjay update --json`.
     """
 
     id: str

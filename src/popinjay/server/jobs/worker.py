@@ -136,7 +136,15 @@ def _retrain(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     return {"persona": persona.name}
 
 
-_WORK = {"inspect": _inspect, "make": _make, "retrain": _retrain}
+def _update(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
+    from popinjay.store.run import Run
+    from popinjay.updating import update
+
+    assert job.name is not None
+    return update(Run(home / job.name), *_specs(job, home), listener=listener).to_json()
+
+
+_WORK = {"inspect": _inspect, "make": _make, "retrain": _retrain, "update": _update}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
