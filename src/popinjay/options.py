@@ -399,6 +399,20 @@ class RetrainOptions(TrackOptions):
     )
 
 
+@dataclass(frozen=True)
+class UpdateOptions(Checked):
+    """What an update keeps of the persona as it was."""
+
+    keep_versions: int = option(
+        1,
+        "How many earlier versions are kept, to be brought back by popinjay restore. Each takes the"
+        " disk space of its model.",
+        least=0,
+        most=100,
+        metavar="COUNT",
+    )
+
+
 class Sampling(NamedTuple):
     """The sampling settings that each persona has values of its own for."""
 

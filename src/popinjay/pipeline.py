@@ -70,6 +70,7 @@ from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.estimate import MakeEstimate, estimate_make
 from popinjay.training.make_clock import MakeClock
+from popinjay.training.warm_start import WarmStart
 
 
 def make(
@@ -254,20 +255,38 @@ def weights_of(opened: Opened, before: Asked, options: MakeOptions) -> Mapping[s
     return given if len(set(given.values())) > 1 else {}
 
 
-def teach(run: Run, base: bases.Base, options: MakeOptions, listener: Listener) -> None:
-    """Train and measure, draw the picture, write the card."""
+def teach(
+    run: Run,
+    base: bases.Base,
+    options: MakeOptions,
+    listener: Listener,
+    warm: WarmStart | None = None,
+) -> None:
+    """Train and measure, draw the picture, write the card.
+
+    With a `warm` start a model that was trained before goes on to learn (`updating.py`), and the
+    picture that was chosen for it stays.
+    """
     run_stage(
         run,
         stage_named("train"),
         replace(options.train, base=base.name),
-        partial(train, base),
+        partial(train, base, warm=warm),
         listener,
         source=bases.fingerprint(base),
     )
     Checkpoints.forget(run.path)
     drop_marks(run)
+    finish_made(run, base, options, listener, keep_picture=warm is not None)
+
+
+def finish_made(
+    run: Run, base: bases.Base, options: MakeOptions, listener: Listener, *, keep_picture: bool
+) -> None:
+    """Measure, draw the picture, and write the card, as far as they are not fresh."""
     run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
-    write_picture(run, listener)
+    if not keep_picture or not pictures.redraw(run, listener):
+        write_picture(run, listener)
     write_card(run, options.card, listener)
 
 
@@ -330,20 +349,25 @@ def relearn(
     ):
         finish(run)
         check_no_blend(run, "and not trained itself")
-        known = run.record.stages
-        if any(stage.name not in known for stage in STAGES):
-            raise PersonaError(
-                f"{run.name!r} was never finished.",
-                f"Make it from its archive: popinjay make SPEC --name {run.name}",
-                page_hint="Make it again from the same posts: it goes on from there.",
-            )
-        given = {
-            stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
-            for stage in STAGES
-        }
-        options = MakeOptions(**given)
+        options = options_on_record(run)
         learn(run, replace(options, train=replace(options.train, **(changed or {}))), listener)
     return Persona(run)
+
+
+def options_on_record(run: Run) -> MakeOptions:
+    """Return the options that a persona was made with. Raises PersonaError if it never was."""
+    known = run.record.stages
+    if any(stage.name not in known for stage in STAGES):
+        raise PersonaError(
+            f"{run.name!r} was never finished.",
+            f"Make it from its archive: popinjay make SPEC --name {run.name}",
+            page_hint="Make it again from the same posts: it goes on from there.",
+        )
+    given = {
+        stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
+        for stage in STAGES
+    }
+    return MakeOptions(**given)
 
 
 def rename(run: Run, name: str, listener: Listener = ignore) -> Persona:

@@ -20,13 +20,15 @@ from popinjay import persona as personas_module
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.flags import with_keywords
-from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords
+from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords, UpdateKeywords
 from popinjay.options import (
     CleanOptions,
     CollectOptions,
     FetchOptions,
     MakeOptions,
     SayOptions,
+    UpdateOptions,
+    build,
     declared,
 )
 from popinjay.sampling.generate import Posts
@@ -37,6 +39,7 @@ from popinjay.voice import Voice
 
 if TYPE_CHECKING:
     from popinjay.summary import Summary
+    from popinjay.updating import Updated
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -104,9 +107,59 @@ class Persona(_Speaking, personas_module.Persona):
 
     def rename(self, name: str) -> None:
         """Give it another name, and its folder too. Raises PersonaError if the name is taken."""
-        renamed = pipeline.rename(self.run, name)
-        self.__dict__.clear()  # the open model has the old path
-        self.__init__(renamed.run)  # type: ignore[misc]
+        self._reopen(pipeline.rename(self.run, name).run)
+
+    @with_options(UpdateOptions, FetchOptions)
+    def update(
+        self,
+        *specs: Any,
+        listener: Listener | None = None,
+        progress: bool | None = None,
+        ask: Callable[[str], bool] | None = None,
+        **keywords: Unpack[UpdateKeywords],
+    ) -> Updated:
+        """Have it learn the posts that are new, without beginning anew; return what was done.
+
+        Examples:
+            ada.update()
+            ada.update("newer-archive.zip")
+
+        Raises PopinjayError, with what to do in its `hint`.
+
+        Args:
+            specs: A newer archive or account of the same author, or posts in memory, with old and
+                new posts; by default what it was made of, read again.
+            listener: Receives the events of the stages.
+            progress: Whether to show progress; by default in a terminal and in a notebook.
+            ask: Is asked for a yes before reading a network costs money.
+            keywords: The options below.
+        """
+        from popinjay.updating import update
+
+        with _keyword_errors(), _listening(listener, progress) as listen:
+            keep, fetch = build(keywords, UpdateOptions, FetchOptions)
+            result = update(
+                self.run,
+                *map(memory.spec_of, specs),
+                options=keep,
+                fetch=fetch,
+                listener=lambda event: listen(_event_in_python(event)),
+                ask=ask,
+            )
+        self._reopen(Run(self.path))
+        return replace(result, persona=self)
+
+    def restore(self, version: str) -> None:
+        """Bring an earlier version back, such as "v0"; the present one is kept instead."""
+        from popinjay.updating import restore
+
+        restore(self.run, version)
+        self._reopen(Run(self.path))
+
+    def _reopen(self, run: Run) -> None:
+        """Have everything read again: an open model is the former one."""
+        self.__dict__.clear()
+        self.__init__(run)  # type: ignore[misc]
 
     def remove(self) -> None:
         """Delete it, with its folder and everything in it, for good. Raises PersonaBusy."""

@@ -38,7 +38,7 @@ def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
 def hint_after_interrupt(given: Sequence[str]) -> str:
     """Return a hint for the user who interrupted a command, empty if there is none."""
     command = next((word for word in given if not word.startswith("-")), "")
-    if command not in ("make", "blend", "demo", "forget"):
+    if command not in ("make", "update", "blend", "demo", "forget"):
         return ""
     return "What is finished is kept: the same command continues from here."
 

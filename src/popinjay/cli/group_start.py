@@ -1,11 +1,11 @@
-"""The commands to begin with: demo, inspect, make, blend, say, serve."""
+"""The commands to begin with: demo, inspect, make, update, blend, say, serve."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from popinjay import options
-from popinjay.cli import command_blend, command_serve, commands
+from popinjay.cli import command_blend, command_serve, command_update, commands
 from popinjay.cli.arguments import (
     TITLES,
     add_json,
@@ -119,6 +119,36 @@ def blend(actions: Any) -> None:
     add_options(added, options.EvaluateOptions)
 
 
+def update(actions: Any) -> None:
+    """Add `update`."""
+    added = command(
+        actions,
+        "update",
+        command_update.do_update,
+        "have a persona learn the posts that are new since it was made",
+        more="It goes on from what it has learnt, which takes a fraction of the time of make, and "
+        "keeps its options. Stopped with Ctrl-C, the same command continues.",
+        examples=(
+            "popinjay update ada                     (reads the same file or account again)",
+            "popinjay update ada newer-archive.zip",
+            "popinjay report ada --against previous",
+            "popinjay restore ada v0                 (undoes it)",
+        ),
+    )
+    add_name(added)
+    added.add_argument(
+        "specs",
+        nargs="*",
+        metavar="SPEC",
+        help="a newer archive or account of the same author, with old and new posts; default: what "
+        "it was made of, read again",
+    )
+    added.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    _add_verbose(added)
+    add_json(added)
+    add_options(added, options.UpdateOptions, options.FetchOptions, options.TrackOptions)
+
+
 def say(actions: Any) -> None:
     """Add `say`."""
     added = command(
@@ -196,4 +226,4 @@ def _add_verbose(added: Parser) -> None:
     )
 
 
-COMMANDS = (demo, inspect, make, blend, say, serve)
+COMMANDS = (demo, inspect, make, update, blend, say, serve)

@@ -117,8 +117,10 @@ def show_report(
     out.print(f"\nPage: {page}")
 
 
-def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
-    """Show what a persona was made from, as a tree, and then the earlier versions.
+def show_lineage(
+    name: str, artifacts: Sequence[Mapping[str, Any]], kept: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Show what a persona was made from, as a tree, then the earlier versions, and those kept.
 
     Each artifact is below the job that made it, and the job below the artifact that it used.
     """
@@ -173,3 +175,8 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
             uses = f" from {', '.join(artifact['uses'])}" if artifact["uses"] else ""
             details = f"{artifact['artifact']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
             out.print(Text(f"earlier: {details}{uses}", "dim"))
+    for version in kept:
+        label = version["version"]
+        number = label.rpartition(":")[2]
+        held = f"{size(version['bytes'])}, until {version['kept_at'][:10]}"
+        out.print(Text(f"kept here: {label}  {held}  popinjay restore {name} {number}"))

@@ -17,11 +17,11 @@ from typing import Any
 
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.forgetting.derived import Derived, derived_from, locked
-from popinjay.forgetting.selection import PLACES, Choice, choose
-from popinjay.post import handle_of, read_json, read_posts
+from popinjay.forgetting.selection import Choice, choose
+from popinjay.post import PLACES, handle_of, read_json, read_posts
 from popinjay.sources.network.mirror import all_mirrors
 from popinjay.stages.collect import in_words
-from popinjay.store import kept, make_log
+from popinjay.store import kept, make_log, versions
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import (
     FILE,
@@ -244,6 +244,7 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
         _mark(run, change, before.still_known(run), learnt.still_known(run))
         change.path(RECORD).write_bytes(_record(run, change, whole, rows).to_bytes())
         derived = [name for name in _derived(run, new) if run.file(name).exists()]
+        derived += versions.paths(versions.holding(run, new.covers))
         for name in derived:
             change.remove(name)
         change.commit()

@@ -13,8 +13,6 @@ from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Run
 from popinjay.trackers import ledger
 
-PLACES = 10**8  # an id below this is a post's place in its file, not the id of a site
-
 
 @dataclass(frozen=True)
 class Choice:

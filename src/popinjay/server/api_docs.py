@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {  # of the examples
     "/api/personas/{name}": {"name": "eve"},
     "/api/personas/{name}/exports": {"to": "web"},
     "/api/personas/{name}/retrain": {"longer": True},
+    "/api/personas/{name}/update": {},
     "/api/personas/{name}/say": {"prompt": "My dream is", "n": 3},
     "/api/personas/{name}/kept": {"prompt": "My dream is", "text": "My dream is a parrot."},
     "/api/personas/{name}/picture": {"prompt": "My dream is", "text": "My dream is a parrot."},

@@ -46,7 +46,8 @@ MEANINGS = {
     "download_bytes": "What is fetched before; 0 if the base model is on this machine.",
     "default": "The value if none is given.",
     "doing": "`inspect`: show what is in the posts; `make`: make a persona of them; `retrain`: "
-    "train a persona again; `export`: write it for other programs.",
+    "train a persona again; `update`: have it learn newer posts; `export`: write it for other "
+    "programs.",
     "JobRequest.doing": "`inspect`: show what is in the posts; `make`: make a persona of them.",
     "ended": "When it ended; null before.",
     "estimates": "One for each base model and budget.",

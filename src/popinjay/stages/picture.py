@@ -17,7 +17,7 @@ from popinjay.errors import PersonaError, PictureError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inference.decoder import Decoder
 from popinjay.metrics.non_words import Lexicon
-from popinjay.options import PictureOptions, SayOptions
+from popinjay.options import PictureOptions, SayOptions, build
 from popinjay.picture.body import TooLong
 from popinjay.picture.composition import compose, size_of
 from popinjay.picture.content import Words, people
@@ -201,6 +201,23 @@ def first_picture(
     shown = [found[number - 1] for number in choose(run, found, options)]
     write(run, shown, options, draw(run, shown, listener))
     return shown
+
+
+def redraw(run: Run, listener: Listener = ignore) -> bool:
+    """Draw the predictions that the picture shows again, and keep it; return whether it was.
+
+    A persona that was updated keeps the picture that was chosen for it, with its authors' names
+    and pictures as they are now.
+    """
+    entry = run.record.made(PICTURE.name)
+    shown = shown_by(entry.facts) if entry is not None else []
+    if entry is None or not shown or not run.file(PICTURE_FILE).is_file():
+        return False
+    with suppress(PictureError):
+        options = build(entry.options, PictureOptions)[0]
+        write(run, shown, options, draw(run, shown, listener))
+        return True
+    return False
 
 
 def shown_by(facts: Mapping[str, Any]) -> list[Prediction]:

@@ -101,6 +101,8 @@ def counted(persona: str, record: Record, just_done: str = "") -> tuple[Artifact
                 uses = tuple(now[key] for key in kind.uses if key in now)
                 if kind.key == MODEL:
                     uses += tuple(one.artifact for one in record.blend if not one.is_base)
+                    if (number := record.trained.updated_from) is not None:
+                        uses += (f"{artifact.name}:v{number}",)
                 artifact = replace(artifact, uses=uses)
             table[place : place + 1] = [artifact]
             now[kind.key] = artifact.label

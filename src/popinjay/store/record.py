@@ -112,6 +112,8 @@ class TrainFacts:
     steps: int = 0
     best_step: int = 0
     epochs_seen: float = 1.0
+    updated_from: int | None = None  # the version of the model that its training started from
+    learnt_before: Sequence[str] = ()  # hashes of the data that this model had learnt before
 
     @property
     def caution(self) -> str:
@@ -416,6 +418,8 @@ class Record:
             steps=facts.get("steps", 0),
             best_step=facts.get("best_step", 0),
             epochs_seen=facts.get("epochs_seen", 1.0),
+            updated_from=facts.get("updated_from"),
+            learnt_before=facts.get("learnt_before", ()),
         )
 
     def hashes(self) -> dict[str, str]:

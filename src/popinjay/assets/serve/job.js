@@ -145,7 +145,7 @@ class InspectionView extends JobView {
   }
 }
 
-const VERBS = { make: "Making ", retrain: "Training again: " };
+const VERBS = { make: "Making ", retrain: "Training again: ", update: "Updating " };
 
 class TrainingView extends JobView {
   start(job) {

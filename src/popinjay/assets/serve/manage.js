@@ -19,6 +19,7 @@ export const actions = (persona) => {
       { class: "acts" },
       canLearn
         ? [
+            trainAgain(persona, "Update", errors, {}, "update"),
             trainAgain(persona, "Learn longer", errors, { longer: true }),
             trainAgain(persona, "Train again", errors),
           ]
@@ -34,7 +35,8 @@ export const actions = (persona) => {
       ? el(
           "p",
           { class: "aside" },
-          "“Learn longer” trains it anew for twice the time. Until then it stays as it is.",
+          "“Update” reads its posts again where they came from, and has it learn the new ones. " +
+            "“Learn longer” trains it anew for twice the time. Until then it stays as it is.",
         )
       : null,
     errors,
@@ -42,12 +44,12 @@ export const actions = (persona) => {
 };
 
 /** A button that queues a training, and shows its progress. */
-export const trainAgain = (persona, words, errors, how = {}) => {
+export const trainAgain = (persona, words, errors, how = {}, doing = "retrain") => {
   const button = el("button", { type: "button" }, words);
   button.addEventListener(
     "click",
     actionHandler(button, errors, async () => {
-      const job = await post(personaPath(persona.name, "retrain"), how);
+      const job = await post(personaPath(persona.name, doing), how);
       location.hash = `#/job/${job.id}`;
     }),
   );

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.job_events import FILE, OVER
 
-JobKind = Literal["inspect", "make", "retrain", "export"]
+JobKind = Literal["inspect", "make", "retrain", "update", "export"]
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 
 UPLOADS = ".uploads"  # in the home folder, with one folder per upload
@@ -36,9 +36,11 @@ class Job:
 
     `result` of an inspection is the output of `popinjay inspect --json`; that of a training has the
     name of the persona as `persona`. A job that trains a persona again (`retrain`) has its name,
-    the training options that change, and no specs. One that exports has as options the kind (`to`)
-    and the type of weights (`quant`), and as result `persona`, `kind`, `quant`, `folder` (its name,
-    null if nothing had to be written), `bytes` and `loaded_by`, as of `popinjay export --json`.
+    the training options that change, and no specs. One that updates it with newer posts (`update`)
+    has no specs either unless these were uploaded; its result is that of `popinjay update --json`.
+    One that exports has as options the kind (`to`) and the type of weights (`quant`), and as result
+    `persona`, `kind`, `quant`, `folder` (its name, null if nothing had to be written), `bytes` and
+    `loaded_by`, as of `popinjay export --json`.
     """
 
     id: str

@@ -114,7 +114,8 @@ class JobQueue:
         """Queue a job; return a copy of it as it is now, which its start does not change.
 
         Args:
-            doing: Whether to inspect, to make a persona, to train one again, or to export it.
+            doing: Whether to inspect, to make a persona, to train one again, to update or to
+                export it.
             specs: The accounts to read; for an upload, the name of its file.
             upload: The id of an upload.
             name: The persona's name; None has it chosen from the authors.

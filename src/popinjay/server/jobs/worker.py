@@ -157,7 +157,21 @@ def _export(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     }
 
 
-_WORK = {"inspect": _inspect, "make": _make, "retrain": _retrain, "export": _export}
+def _update(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
+    from popinjay.store.run import Run
+    from popinjay.updating import update
+
+    assert job.name is not None
+    return update(Run(home / job.name), *_specs(job, home), listener=listener).to_json()
+
+
+_WORK = {
+    "inspect": _inspect,
+    "make": _make,
+    "retrain": _retrain,
+    "update": _update,
+    "export": _export,
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
