@@ -72,6 +72,8 @@ from popinjay.training.estimate import MakeEstimate, estimate_make
 from popinjay.training.make_clock import MakeClock
 from popinjay.training.warm_start import WarmStart
 
+AFTER = " after "  # in the source of an updated split: weights after the model it continues
+
 
 def make(
     *specs: str | Path,
@@ -238,12 +240,15 @@ def expected(run: Run, base: bases.Base, options: MakeOptions) -> MakeEstimate:
 def weights_source(run: Run) -> str | None:
     """Return the weights of a cyborg's authors as what the stage `dataset` depends on.
 
-    None if there are none and there never were: posts are then split as ever.
+    None if there are none and there never were: posts are then split as ever. A split that was
+    updated (`updating.py`) stays as it is while the weights do.
     """
-    weights = run.asked.weights
+    weights = as_text(run.asked.weights)
     made = run.record.made("dataset")
-    had_weights = made is not None and made.source is not None
-    return as_text(weights) if weights or had_weights else None
+    before = None if made is None else made.source
+    if before is None:
+        return weights or None
+    return before if before.partition(AFTER)[0] == weights else weights
 
 
 def weights_of(opened: Opened, before: Asked, options: MakeOptions) -> Mapping[str, float]:

@@ -22,6 +22,7 @@ from popinjay.options import FetchOptions, MakeOptions, TrackOptions, UpdateOpti
 from popinjay.ownership import as_known, check_fetched, check_same
 from popinjay.persona import Persona
 from popinjay.pipeline import (
+    AFTER,
     expected,
     finish_made,
     have_again,
@@ -34,11 +35,12 @@ from popinjay.pipeline import (
 from popinjay.post import read_rows
 from popinjay.sources import Access
 from popinjay.sources.memory import NAME as IN_MEMORY
+from popinjay.sources.weighted_spec import as_text
 from popinjay.stages.clean import clean
 from popinjay.stages.collect import Opened, collect, open_specs
 from popinjay.stages.dataset import Earlier, dataset
 from popinjay.store import versions
-from popinjay.store.forgotten import Forgotten, add_marks, marks_of
+from popinjay.store.forgotten import Forgotten, add_marks, check_no_blend, marks_of
 from popinjay.store.journal import finish
 from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
@@ -126,6 +128,7 @@ def update(
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
+        check_no_blend(run, "and learns no posts itself")
         made = replace(options_on_record(run), fetch=fetch)
         texts = [str(spec) for spec in specs] or _recorded_specs(run)
         with open_specs(texts, made.collect, Access(fetch, listener, ask)) as opened:
@@ -225,7 +228,7 @@ def _same_base(
         raise BaseModelError(
             f"{run.name!r} can't be updated: its base model {base.name} is another one now than "
             "it was made from.",
-            "Make it anew from all of its posts: popinjay make SPEC",
+            f"Make it anew from all of its posts: popinjay make SPEC --name {run.name}",
             page_hint="Make it anew from all of its posts.",
         )
     return base
@@ -290,7 +293,8 @@ def _mark_gone(found: _Update, start: Version) -> int:
         add_marks(run, lost)
         found.note(
             f"{len(lost):,} posts that it learnt are gone from the source, and removed here too. "
-            "It won't repeat them, but only making it anew has it unlearn them: popinjay make SPEC",
+            "It won't repeat them, but only making it anew has it unlearn them: "
+            f"popinjay make SPEC --name {run.name}",
             f"{len(lost):,} posts that it learnt are gone from the source, and removed here too. "
             "It won't repeat them, but only making it anew has it unlearn them.",
         )
@@ -312,7 +316,7 @@ def _split(found: _Update, start: Version) -> None:
         found.options.dataset,
         partial(dataset, earlier=earlier),
         found.listener,
-        source=start.model,
+        source=f"{as_text(found.run.asked.weights)}{AFTER}{start.model}",
     )
 
 
