@@ -53,8 +53,8 @@ def main(persona: str, count: str = str(POSTS)) -> None:
     print(f"{'':24} posts  such a token  no word")
     found = {"the author, held out": held_out}
     usual = prompt.USUAL_START
-    for name, least in (("without the rule", 0.0), ("with it", usual)):
-        prompt.USUAL_START = least  # under a least probability of 0 there is no token
+    for name, least in (("without the rule", 1e-30), ("with it", usual)):
+        prompt.USUAL_START = least  # no token has a probability below the first one
         found[name] = [post.text for post in generate(decoder, options)]
     for name, posts in found.items():
         tokens, words, some = counted(posts, decoder, lexicon)

@@ -20,6 +20,7 @@ from popinjay.post import one_line
 from popinjay.sampling.events import Finished, Missing, Piece, PostEvent, Restart
 from popinjay.sampling.filters import OutputFilters, Reason
 from popinjay.sampling.generate import PostStream, generate, stream, stream_events
+from popinjay.sampling.prompt import prefill
 from popinjay.sampling.request import MAX_ATTEMPTS, MIN_TOKENS, Tally
 from speaking_persona import POST
 
@@ -180,12 +181,20 @@ def test_logits_are_those_of_transformers(decoder: TorchDecoder) -> None:
     assert np.abs(decoder.step(rows[1][3:4]) - expected.numpy()).max() < 1e-4
 
 
+def ruled_out_at_start(decoder: TorchDecoder) -> list[int]:
+    """Return the tokens that a post without a prompt can't begin with."""
+    found: list[int] = np.flatnonzero(np.isneginf(prefill(decoder, "", 10).logits)).tolist()
+    assert found
+    return found
+
+
 def test_greedy_equals_transformers(decoder: TorchDecoder) -> None:
     settings = {
         "max_new_tokens": 15,
         "min_new_tokens": 10,
         "pad_token_id": decoder.eos_token,
         "suppress_tokens": decoder.suppressed_tokens or None,
+        "begin_suppress_tokens": ruled_out_at_start(decoder),
     }
     expected = decoder.model.model.generate(
         torch.tensor([[decoder.bos_token]]), do_sample=False, **settings
@@ -211,6 +220,7 @@ def test_the_saved_settings_sample_like_ours(
     settings.max_new_tokens, settings.min_new_tokens = 2, 2
     count = 4_000
     tokenizer = TorchDecoder(model)
+    settings.begin_suppress_tokens = ruled_out_at_start(tokenizer)
     torch.manual_seed(0)
     theirs = model.model.generate(torch.full((count, 1), model.bos_token), settings)[:, 1].tolist()
     ours: list[int] = []

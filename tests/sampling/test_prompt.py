@@ -139,18 +139,6 @@ def test_only_ends_of_words_are_ruled_out_at_the_start() -> None:
     assert np.isfinite(raw).all()  # the decoder's own row is unchanged
 
 
-def test_a_prompt_may_be_followed_by_the_end_of_a_word() -> None:
-    decoder = Bigrams(
-        {**{token: {"ing": 0.001, " is": 0.999} for token in [*TOKENS, "."]}, END: STARTS}
-    )
-    said = prefill(decoder, "the.", 5)
-    covers = {decoder.tokens[cover[-1]] for cover in said.continuations}
-    assert covers == {"."}  # which is sampled, and then what follows it
-    drafted = texts("the is.", decoder, 300)
-    assert all(text.startswith("the is.") for text in drafted)
-    assert not all(text.startswith("the is. is") for text in drafted)
-
-
 def test_a_model_of_nothing_but_ends_of_words_may_begin_with_them() -> None:
     many = {f"end{number:03}": 0.005 for number in range(200)}
     decoder = Bigrams({END: many, **{token: {END: 1.0} for token in many}})
@@ -182,7 +170,7 @@ def test_which_tokens_are_ends_of_words_and_of_characters() -> None:
     others = ["夜中".encode(), "😀".encode(), b"9th", b"#", b"_", "é".encode()[:1]]
     found = Pieces([b"", *spaced, *words, "é".encode()[1:], *others, *[b"#"] * 40, b" ing"])
     ends = [found[token] for token in found.fragments]
-    assert ends == [b"ing", b"URES", "ément".encode(), b"ing,", "é".encode()[1:]]
+    assert ends == [b"ing", "ément".encode(), b"ing,", "é".encode()[1:]]
 
 
 def test_tokens_inside_words() -> None:
