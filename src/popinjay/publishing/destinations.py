@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from popinjay.errors import PublishError
 from popinjay.events import Event, EventKind, Listener
 from popinjay.options import PublishOptions
 from popinjay.publishing import hub, model_content, web_content
 from popinjay.publishing.destination import (
+    FOLDER,
     HUB,
     PAGES,
     SPACE,
@@ -18,6 +18,7 @@ from popinjay.publishing.destination import (
     Destination,
     File,
     Published,
+    parted,
 )
 from popinjay.publishing.folder import FolderDestination
 from popinjay.publishing.gates import check_may_be_public, check_whose
@@ -153,40 +154,15 @@ class Pages(FolderDestination):
             yield [*own, *files]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A row of the table.
-
-    Attributes:
-        prefix: What the destination begins with.
-        in_words: The destination as people say it, with a place for the rest of it.
-        open: Returns the destination for the rest of it. Raises PublishError.
-    """
-
-    prefix: str
-    in_words: str
-    open: Callable[[str, Run], Destination]
-
-
-KINDS = (
-    Kind(HUB, "{} on the Hugging Face hub", ModelRepository),
-    Kind(SPACE, "the Space {} on the Hugging Face hub", Space),
-    Kind(PAGES, "the folder {} for GitHub Pages", Pages),
-    Kind("", "the folder {}", ModelFolder),
-)
+KINDS: Mapping[str, Callable[[str, Run], Destination]] = {  # by what they begin with
+    HUB: ModelRepository,
+    SPACE: Space,
+    PAGES: Pages,
+    FOLDER: ModelFolder,
+}
 
 
 def destination_of(to: str, run: Run) -> Destination:
     """Return the destination that a text names. Raises PublishError if it names none."""
-    kind = _kind_of(to)
-    return kind.open(to.removeprefix(kind.prefix), run)
-
-
-def in_words(to: str) -> str:
-    """Return a destination as people say it."""
-    kind = _kind_of(to)
-    return kind.in_words.format(to.removeprefix(kind.prefix))
-
-
-def _kind_of(to: str) -> Kind:
-    return next(kind for kind in KINDS if to.startswith(kind.prefix))
+    prefix, name = parted(to)
+    return KINDS[prefix](name, run)
