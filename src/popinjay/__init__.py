@@ -16,10 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from popinjay.errors import PopinjayError
-    from popinjay.public import Persona, inspect, load, make, personas
+    from popinjay.public import MixedVoice, Persona, inspect, load, make, mix, personas
 
 __version__ = "0.1.0"
-__all__ = ["Persona", "PopinjayError", "inspect", "load", "make", "personas"]
+__all__ = [
+    "MixedVoice",
+    "Persona",
+    "PopinjayError",
+    "inspect",
+    "load",
+    "make",
+    "mix",
+    "personas",
+]
 
 # Threads of GNU's OpenMP, which PyTorch computes with, spin for milliseconds while they wait for
 # each other. If another process keeps a processor busy, training then takes ten times as long

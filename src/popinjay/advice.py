@@ -37,6 +37,8 @@ def advice_on(run: Run, report: Report) -> list[Advice]:
     Nothing is said of what is as good as can be expected: more time is suggested if it ran out, and
     another base model or more posts if the persona is easily told apart.
     """
+    if run.record.blend:  # its members can be made better
+        return []
     found = [_more_time(run)]
     if _is_easily_told(report):
         found += [_better_base(run), _more_posts(run)]

@@ -248,7 +248,7 @@ def _record_renamed(record: Record, old: str, new: str) -> Record:
     artifacts = []
     for artifact in record.artifacts:
         kind = by_type[artifact.type]
-        used = [kinds[key] for key in kind.uses]
+        used = [*(kinds[key] for key in kind.uses), kind]  # an updated model used an earlier one
         uses = [label.rpartition(":") for label in artifact.uses]
         artifacts.append(
             replace(

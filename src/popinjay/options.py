@@ -218,7 +218,8 @@ class DatasetOptions(Checked):
 
     held_out: float = option(
         0.1,
-        "The share of posts, the newest ones, that the model is measured on and never trained on.",
+        "The share of posts, the newest if they have dates, that the model is measured on and never"
+        " trained on.",
         least=0.01,
         most=0.5,
         metavar="SHARE",
@@ -358,14 +359,14 @@ class CardOptions(Checked):
         None,
         "Whose words these are: your own, somebody's who gave permission, somebody's who died long"
         " ago (public-domain), a public figure's, or a fictional author's. Asked once, recorded in"
-        " run.toml and stated on the card. Of a public figure's words, and without an answer, a"
-        " model can be published in private only.",
+        " run.toml and stated on the model card. Of a public figure's words, and without an answer,"
+        " a model can be published in private only.",
         choices=tuple(WHOSE),
     )
     contact: str | None = option(
         None,
         "An address where the people it imitates can ask for its removal, recorded in run.toml and"
-        " stated on the card.",
+        " stated on the model card.",
         metavar="ADDRESS",
     )
 
@@ -395,6 +396,20 @@ class RetrainOptions(TrackOptions):
         None,
         "With --retrain: trackers to use. Default: those that the persona was made with.",
         metavar="TRACKERS",
+    )
+
+
+@dataclass(frozen=True)
+class UpdateOptions(Checked):
+    """What an update keeps of the persona as it was."""
+
+    keep_versions: int = option(
+        1,
+        "How many earlier versions are kept, to be brought back by popinjay restore. Each takes the"
+        " disk space of its model.",
+        least=0,
+        most=100,
+        metavar="COUNT",
     )
 
 
@@ -451,6 +466,44 @@ class SayOptions(Checked):
         most=10,
         metavar="FACTOR",
     )
+    length: float = option(
+        1.0,
+        "How long posts are, as a factor: 0.5 ends them twice as readily, 2 half as readily; 1"
+        " changes nothing.",
+        least=0.5,
+        most=2,
+        metavar="FACTOR",
+    )
+    emoji: float | None = option(
+        None,
+        "The share of posts with an emoji: 0 for none, 0.5 for half of them, 1 for all. Default: as"
+        " it comes.",
+        least=0,
+        most=1,
+        metavar="SHARE",
+    )
+    hashtags: float | None = option(
+        None,
+        "The share of posts with a hashtag, as with --emoji.",
+        least=0,
+        most=1,
+        metavar="SHARE",
+    )
+    mentions: float | None = option(
+        None,
+        "The share of posts with an @handle, as with --emoji. See --handles for which ones.",
+        least=0,
+        most=1,
+        metavar="SHARE",
+    )
+    phrases: float = option(
+        1.0,
+        "How near to the author's own phrases, which at least three of the posts have: 2 doubles"
+        " the odds of a token that completes one, 0.5 halves them; 1 changes nothing.",
+        least=0.25,
+        most=4,
+        metavar="FACTOR",
+    )
     max_tokens: int = option(
         160, "The most tokens of a post.", least=1, most=100_000, metavar="COUNT"
     )
@@ -470,6 +523,20 @@ class SayOptions(Checked):
         " others (mask), or any. With author, posts that name another account are generated again.",
         choices=("author", "mask", "any"),
     )
+    strength: float = option(
+        1.0,
+        "How much of the author's manner: 0 is the base model, 1 the persona, above 1 more than it"
+        " learnt. Any other than 1 takes the base model too, and nearly twice the time.",
+        least=0,
+        most=3,
+        metavar="NUMBER",
+    )
+    mix_by: str = option(
+        "token",
+        "How personas that speak as one are mixed: token weighs the tokens that each would write"
+        " next; turn has each post written by one of them, who is drawn by weight.",
+        choices=("token", "turn"),
+    )
     exact: bool = option(False, "Compute in full precision: slower, with hardly any difference.")
     seed: int | None = option(
         None,
@@ -487,6 +554,9 @@ class SayOptions(Checked):
             top_p=sampling.top_p if self.top_p is None else self.top_p,
         )
 
+
+# The options by which posts are steered while they are sampled; by default they change nothing.
+DIALS = ("strength", "length", "emoji", "hashtags", "mentions", "phrases")
 
 MAX_PICKS = 4  # predictions on one picture
 

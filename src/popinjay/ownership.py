@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -10,18 +9,19 @@ from dataclasses import fields, replace
 from typing import Any
 
 from popinjay.errors import PersonaTaken, SpecError
-from popinjay.forgetting.selection import PLACES
 from popinjay.options import MakeOptions, flag
-from popinjay.post import Author, Post, handle_of, read_posts
+from popinjay.post import Author, Post, handle_of, is_of_a_site, read_posts
 from popinjay.sources import Findings, Reading
 from popinjay.sources.generic_names import is_generic
 from popinjay.stages.collect import Opened, is_account
 from popinjay.store import kept, make_log
+from popinjay.store.blend_member import in_words
 from popinjay.store.forgotten import FILE, MARKS, Forgotten
 from popinjay.store.journal import Change
 from popinjay.store.record import Asked
 from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, Run
 from popinjay.store.stage_table import PICTURE_FILE, STAGES
+from popinjay.store.versions import FOLDER as VERSIONS
 from popinjay.summary import authors_of
 from popinjay.training.checkpoints import Checkpoints
 
@@ -186,8 +186,42 @@ def is_replaced(run: Run, opened: Opened, *, may: bool, ask: Callable[[str], boo
     )
 
 
+def as_known(run: Run, opened: Opened) -> Opened:
+    """Return the posts under the handle that the persona's author has on record.
+
+    A newer file may be called otherwise, and an account may have been renamed: whether the posts
+    are the same is what `check_same` asks. A cyborg's authors are told apart by their handles only.
+    """
+    authors, known = opened.authors, run.record.asked.authors
+    if len(authors) != 1 or len(known) != 1 or authors[0].handle == known[0]:
+        return opened
+    if is_account(opened.readings[0]):
+        return opened
+    names = {author.handle: author.name for author in authors_of(run)}
+    name = names.get(known[0]) or authors[0].name
+    return Opened((_Called(opened.readings[0], known[0], name),))
+
+
+def check_same(run: Run, opened: Opened) -> None:
+    """Raise PersonaTaken if these are not the posts of a persona's authors, or too few of them."""
+    before, forgotten = run.record.asked.authors, Forgotten.of(run)
+    now = {handle for handle in opened.handles if handle not in forgotten.authors}
+    why = _why_not_the_same(run, opened)
+    if now and now != set(before):
+        why = f"It is made of the posts of {_names(before)}, these are of {_names(now)}."
+    if why:
+        raise PersonaTaken(
+            f"These posts can't update {run.name!r}. {why}",
+            "Give a newer archive of the same author with all posts, old and new, or make another "
+            "persona of these: popinjay make SPEC --name NAME",
+            page_hint="Give a newer archive of the same author with all posts, old and new.",
+        )
+
+
 def _why_not_the_same(run: Run, opened: Opened) -> str:
     """Return why these posts are other people's; empty if they are not, or without a persona."""
+    if run.record.blend:
+        return f"It is a blend: {in_words(run.record.blend)}."
     posts = run.file("posts.jsonl")
     before = run.record.asked.authors
     forgotten = Forgotten.of(run)
@@ -258,7 +292,7 @@ def _shared(before: Iterable[Post], files: Sequence[Reading]) -> tuple[int, int]
     there = found = 0
     for post in before:
         there += 1
-        found += _said(post) in said or (post.id in ids and _is_of_a_site(post.id))
+        found += _said(post) in said or (post.id in ids and is_of_a_site(post.id))
     return there, found
 
 
@@ -274,15 +308,6 @@ def _unnoted(reading: Reading) -> Iterator[None]:
 
 def _said(post: Post) -> int:
     return hash(" ".join(post.text.split()).casefold())
-
-
-def _is_of_a_site(id: str) -> bool:
-    """Return whether an id is unique to a post, unlike a place in a file."""
-    return (
-        int(id) >= PLACES
-        if id.isdecimal()
-        else "://" in id or bool(re.fullmatch(r"[a-z0-9]{10,}", id))
-    )
 
 
 def _names(handles: Iterable[str]) -> str:
@@ -317,6 +342,7 @@ def _all_of(run: Run, newcomers: set[str]) -> Iterator[str]:
         kept.FILE,
         make_log.FOLDER,
         ENGINE_FOLDER,
+        VERSIONS,
         Checkpoints.folder_of(run.path).name,
     )
     fetched = run.file(FETCHED)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal
 
+from popinjay.common_base import OpenBase, open_base
 from popinjay.errors import BaseModelError, OptionError, PersonaError
 from popinjay.inference.decoder import Decoder
+from popinjay.inference.mixture import MixtureDecoder
 from popinjay.inference.open_decoder import open_decoder, why_slow
-from popinjay.keywords import SayKeywords
 from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import read_sampling
-from popinjay.options import PictureOptions, Sampling, SayOptions, build
+from popinjay.options import PictureOptions, Sampling
 from popinjay.post import Post, read_posts, read_rows
 from popinjay.sampling.filters import OutputFilters
-from popinjay.sampling.generate import PostStream
 from popinjay.store import kept
 from popinjay.store.run import ENGINE_FOLDER, Run
+from popinjay.voice import Voice
 
 if TYPE_CHECKING:
     import pandas
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 Rows = Literal["posts", "samples", "kept", "report"]
 
 
-class Persona:
+class Persona(Voice):
     """A persona's folder; its model is loaded when it generates its first post.
 
     `name` is its name, and `path` its folder; the model in `path / "model"` can be loaded with
@@ -40,6 +42,7 @@ class Persona:
         self.name: str = run.name
         self.path: Path = run.path
         self._decoders: dict[bool, Decoder] = {}  # exact or not -> its decoder
+        self._opening = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Persona({self.name!r})"
@@ -60,16 +63,48 @@ class Persona:
             )
         return folder
 
-    def decoder(self, *, exact: bool = False) -> Decoder:
-        """Return the decoder of the trained model, opened once; `exact` has full precision.
+    def decoder(self, *, exact: bool = False, strength: float = 1.0) -> Decoder:
+        """Return the decoder of the trained model, or with another strength that of a mixture.
 
-        Raises PersonaError if there is no model yet.
+        Raises PersonaError if there is no model yet, and BaseModelError if the untouched base,
+        which any other strength than 1 needs, is missing.
+
+        Args:
+            exact: Whether it has full precision.
+            strength: How much of the author's manner: 0 is the base, 1 the persona.
         """
-        if exact not in self._decoders:
-            self._decoders[exact] = open_decoder(
-                self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER
-            )
+        if strength == 1:
+            return self._own_decoder(exact)
+        base = self.base.decoder(exact=exact)
+        if strength == 0:
+            return MixtureDecoder([base], [1.0], sampling=self.sampling)
+        own = self._own_decoder(exact).clone()
+        return MixtureDecoder([own, base], [strength, 1 - strength], sampling=self.sampling)
+
+    def _own_decoder(self, exact: bool) -> Decoder:
+        """Return the decoder of the model, which is opened once."""
+        with self._opening:
+            if exact not in self._decoders:
+                self._decoders[exact] = open_decoder(
+                    self._model_folder(), exact=exact, cache=self.path / ENGINE_FOLDER
+                )
         return self._decoders[exact]
+
+    @functools.cached_property
+    def base(self) -> OpenBase:
+        """The untouched base. Raises BaseModelError if it is not here, or is another one now."""
+        self._model_folder()
+        return open_base(self.run)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The persona's folder."""
+        return (self.run,)
+
+    @property
+    def members(self) -> dict[str, float]:
+        """The persona alone."""
+        return {self.name: 1.0}
 
     @functools.cached_property
     def filters(self) -> OutputFilters:
@@ -163,33 +198,6 @@ class Persona:
                 page_hint="Make it again from the same posts: it goes on from there.",
             )
         return path
-
-    def say(self, prompt: str = "", **options: Unpack[SayKeywords]) -> list[str]:
-        """Return generated posts that begin with the prompt, such as `say("My dream is", n=3)`.
-
-        Raises OptionError for an option that does not exist or a value that it does not take, and
-        PersonaError if there is no model yet.
-        """
-        return [post.text for post in self.stream(prompt, **options)]
-
-    def stream(
-        self, prompt: str = "", options: SayOptions | None = None, **keywords: Unpack[SayKeywords]
-    ) -> PostStream:
-        """Return an iterator over generated posts, each once it is finished.
-
-        `stream(...).events()` yields them piece by piece instead, as they are sampled. Raises what
-        `say` raises.
-
-        Args:
-            prompt: How the posts begin.
-            options: All options as one object, instead of keywords.
-            keywords: The same keywords as for `say`.
-        """
-        if options is None:
-            options = build(keywords, SayOptions)[0]
-        elif keywords:
-            raise OptionError("Options are given twice.", "Give keywords, or one SayOptions.")
-        return PostStream(self.decoder(exact=options.exact), options, prompt, self.filters)
 
     def predictions(self, options: PictureOptions = PictureOptions()) -> list[Prediction]:  # noqa: B008 (frozen)
         """Return the ten predictions that a picture can show; prompt and seed determine them."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from popinjay import management
+from popinjay.blending.blend import add_up, check_and_ask, check_not_taken
+from popinjay.blending.members import opened
 from popinjay.errors import (
     BaseModelError,
     OptionError,
@@ -21,9 +23,11 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inspection import Inspection as Inspection
 from popinjay.inspection import inspect as inspect
 from popinjay.interrupts import Terminated
+from popinjay.mixing import Mix
 from popinjay.models import bases
 from popinjay.options import (
     CardOptions,
+    EvaluateOptions,
     MakeOptions,
     PictureOptions,
     TrackOptions,
@@ -45,14 +49,15 @@ from popinjay.report.saved import load_report
 from popinjay.report.schema import Report
 from popinjay.sources import Access
 from popinjay.sources.network.mirror_state import POSTS as MIRRORED
+from popinjay.sources.weighted_spec import as_text
 from popinjay.stages import picture as pictures
 from popinjay.stages.card import card
 from popinjay.stages.clean import clean
 from popinjay.stages.collect import Opened, collect, open_specs
-from popinjay.stages.dataset import dataset
+from popinjay.stages.dataset import dataset, shares
 from popinjay.stages.evaluate import evaluate
 from popinjay.stages.train import train
-from popinjay.store.forgotten import FILE, Forgotten, drop_marks
+from popinjay.store.forgotten import FILE, Forgotten, check_no_blend, drop_marks
 from popinjay.store.journal import finish
 from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
@@ -65,6 +70,9 @@ from popinjay.trackers.listener import tracking
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.estimate import MakeEstimate, estimate_make
 from popinjay.training.make_clock import MakeClock
+from popinjay.training.warm_start import WarmStart
+
+AFTER = " after "  # in the source of an updated split: weights after the model it continues
 
 
 def make(
@@ -141,7 +149,7 @@ def make(
             clear(run, left)
         else:
             check_fetched(run, left, may=usual.existing.replace, ask=ask)
-            note_inherited(run, given, listener)
+            note_inherited(run, given, listener, keeps_weights=not left.weights)
         options = replace(
             options,
             card=replace(options.card, whose=whose, contact=options.card.contact or before.contact),
@@ -151,6 +159,7 @@ def make(
                 specs=tuple(str(text) for text in texts),  # of posts in memory only "memory"
                 authors=left.handles,
                 accounts=left.account_handles,
+                weights=weights_of(left, before, options),
                 whose=whose,
                 contact=options.card.contact,
                 track=tuple(trackers),
@@ -179,14 +188,19 @@ def as_made_before(
     return MakeOptions.of({**undecided(run, preferences, given), **own})
 
 
-def note_inherited(run: Run, given: Mapping[str, Any], listener: Listener) -> None:
-    """Say which options a persona keeps that were not given."""
-    if kept := inherited(run, given):
+def note_inherited(
+    run: Run, given: Mapping[str, Any], listener: Listener, *, keeps_weights: bool
+) -> None:
+    """Say which options a persona keeps that were not given, and the weights of its authors."""
+    weights = run.record.asked.weights if keeps_weights and not given.get("defaults") else {}
+    kept = [as_flags(inherited(run, given)), as_text(weights)]
+    if any(kept):
         listener(
             Event(
                 "collect",
                 EventKind.NOTE,
-                f"It keeps the options that it was made with: {as_flags(kept)} "
+                "It keeps the options that it was made with: "
+                f"{' '.join(filter(None, kept))} "
                 "(for the usual ones: --defaults).",
                 page_message="It keeps the options that it was made with.",
             )
@@ -201,7 +215,8 @@ def learn(
     Events say how much of it is done and how long the rest will take.
     """
     run_stage(run, stage_named("clean"), options.clean, clean, listener)
-    run_stage(run, stage_named("dataset"), options.dataset, dataset, listener)
+    split = stage_named("dataset")
+    run_stage(run, split, options.dataset, dataset, listener, source=weights_source(run))
     base = base_for(
         run, options.train, bases.Consent(ask, options.bases.yes, options.bases.accept), listener
     )
@@ -214,27 +229,105 @@ def expected(run: Run, base: bases.Base, options: MakeOptions) -> MakeEstimate:
     authors = run.record.cleaned.authors
     posts = max((author["used"] for author in authors), default=0)
     characters = max((author["characters"] for author in authors), default=0)
-    several = len(authors)  # of which the smaller ones are repeated up to the largest
+    sizes = {author["author"]: author["characters"] for author in authors}
+    learnt = shares(sizes, run.asked.weights) if sizes else {}  # with their posts repeated
+    several = sum(learnt.values()) / max(1, characters)
     return estimate_make(
-        base, several * posts, several * characters, options.train, options.evaluate
+        base, round(several * posts), round(several * characters), options.train, options.evaluate
     )
 
 
-def teach(run: Run, base: bases.Base, options: MakeOptions, listener: Listener) -> None:
-    """Train and measure, draw the picture, write the card."""
+def weights_source(run: Run) -> str | None:
+    """Return the weights of a cyborg's authors as what the stage `dataset` depends on.
+
+    None if there are none and there never were: posts are then split as ever. A split that was
+    updated (`updating.py`) stays as it is while the weights do.
+    """
+    weights = as_text(run.asked.weights)
+    made = run.record.made("dataset")
+    before = None if made is None else made.source
+    if before is None:
+        return weights or None
+    return before if before.partition(AFTER)[0] == weights else weights
+
+
+def weights_of(opened: Opened, before: Asked, options: MakeOptions) -> Mapping[str, float]:
+    """Return how much of a cyborg each author is to be: as was asked now, or else before."""
+    if opened.weights or options.existing.defaults:
+        given = opened.weights
+    else:
+        given = {name: one for name, one in before.weights.items() if name in opened.handles}
+    return given if len(set(given.values())) > 1 else {}
+
+
+def teach(
+    run: Run,
+    base: bases.Base,
+    options: MakeOptions,
+    listener: Listener,
+    warm: WarmStart | None = None,
+) -> None:
+    """Train and measure, draw the picture, write the card.
+
+    With a `warm` start a model that was trained before goes on to learn (`updating.py`), and the
+    picture that was chosen for it stays.
+    """
     run_stage(
         run,
         stage_named("train"),
         replace(options.train, base=base.name),
-        partial(train, base),
+        partial(train, base, warm=warm),
         listener,
         source=bases.fingerprint(base),
     )
     Checkpoints.forget(run.path)
     drop_marks(run)
+    finish_made(run, base, options, listener, keep_picture=warm is not None)
+
+
+def finish_made(
+    run: Run, base: bases.Base, options: MakeOptions, listener: Listener, *, keep_picture: bool
+) -> None:
+    """Measure, draw the picture, and write the card, as far as they are not fresh."""
     run_stage(run, stage_named("evaluate"), options.evaluate, partial(evaluate, base), listener)
-    write_picture(run, listener)
+    if not keep_picture or not pictures.redraw(run, listener):
+        write_picture(run, listener)
     write_card(run, options.card, listener)
+
+
+def blend(
+    mix: Mix,
+    name: str,
+    home: Path | None = None,
+    listener: Listener = ignore,
+    options: EvaluateOptions = EvaluateOptions(),  # noqa: B008 (frozen)
+) -> Persona:
+    """Blend personas of one base into a persona of its own, by adding up their weights.
+
+    Its posts are its members', and it has a report, a card and a picture as any other. Only what is
+    not yet fresh is done. Raises PersonaTaken if another persona has that name, and what `opened`
+    and the stages raise.
+
+    Args:
+        mix: The personas and their weights.
+        name: The name of the blend.
+        home: The folder of all personas.
+        listener: Receives the events of the stages.
+        options: How it is measured.
+    """
+    run = Run((home or home_folder()) / check_name(name))
+    check_not_taken(run, mix)
+    with opened(mix, home) as members, run.locked(), logged(run, listener) as listener:
+        finish(run)
+        asked = check_and_ask(run, members)
+        add_up(run, members, listener)
+        drop_marks(run)
+        work = partial(evaluate, members.base)
+        run_stage(run, stage_named("evaluate"), options, work, listener)
+        write_picture(run, listener)
+        write_card(run, CardOptions(whose=asked.whose, contact=asked.contact), listener)
+        run.settle_asked()
+    return Persona(run)
 
 
 def relearn(
@@ -260,20 +353,26 @@ def relearn(
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
-        known = run.record.stages
-        if any(stage.name not in known for stage in STAGES):
-            raise PersonaError(
-                f"{run.name!r} was never finished.",
-                "Make it from its archive: popinjay make SPEC",
-                page_hint="Make it again from the same posts: it goes on from there.",
-            )
-        given = {
-            stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
-            for stage in STAGES
-        }
-        options = MakeOptions(**given)
+        check_no_blend(run, "and not trained itself")
+        options = options_on_record(run)
         learn(run, replace(options, train=replace(options.train, **(changed or {}))), listener)
     return Persona(run)
+
+
+def options_on_record(run: Run) -> MakeOptions:
+    """Return the options that a persona was made with. Raises PersonaError if it never was."""
+    known = run.record.stages
+    if any(stage.name not in known for stage in STAGES):
+        raise PersonaError(
+            f"{run.name!r} was never finished.",
+            f"Make it from its archive: popinjay make SPEC --name {run.name}",
+            page_hint="Make it again from the same posts: it goes on from there.",
+        )
+    given = {
+        stage.name: build(known[stage.name].options, MakeOptions.PARTS[stage.name])[0]
+        for stage in STAGES
+    }
+    return MakeOptions(**given)
 
 
 def rename(run: Run, name: str, listener: Listener = ignore) -> Persona:

@@ -13,6 +13,8 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
+PLACES = 10**8  # an id below this is a post's place in its file, not the id of a site
+
 
 class Kind(StrEnum):
     """How a post relates to its author."""
@@ -110,6 +112,15 @@ def by_author(posts: Iterable[Post]) -> dict[str, list[Post]]:
     for post in posts:
         grouped.setdefault(post.author, []).append(post)
     return grouped
+
+
+def is_of_a_site(id: str) -> bool:
+    """Return whether an id is unique to a post, unlike a place in a file."""
+    return (
+        int(id) >= PLACES
+        if id.isdecimal()
+        else "://" in id or bool(re.fullmatch(r"[a-z0-9]{10,}", id))
+    )
 
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")

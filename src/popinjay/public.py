@@ -1,4 +1,4 @@
-"""What `import popinjay` offers to scripts and notebooks: `make`, `inspect`, `load`, `personas`.
+"""What `import popinjay` offers to scripts and notebooks: `make`, `load`, `mix` and others.
 
 They add to `pipeline` what a Python session needs: posts in memory, and progress.
 """
@@ -8,34 +8,38 @@ from __future__ import annotations
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from popinjay import mixing, pipeline
 from popinjay import persona as personas_module
-from popinjay import pipeline
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.flags import with_keywords
-from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords
+from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords, UpdateKeywords
 from popinjay.options import (
     CleanOptions,
     CollectOptions,
     FetchOptions,
     MakeOptions,
     SayOptions,
+    UpdateOptions,
+    build,
     declared,
 )
-from popinjay.sampling.generate import PostStream
+from popinjay.sampling.generate import Posts
 from popinjay.sources import memory
 from popinjay.store.run import RECORD, Run, is_name
 from popinjay.store.run import home as home_folder
+from popinjay.voice import Voice
 
 if TYPE_CHECKING:
     from popinjay.summary import Summary
+    from popinjay.updating import Updated
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,12 +60,8 @@ def with_options(*kinds: type[Any]) -> Callable[[Function], Function]:
     return document
 
 
-class Persona(personas_module.Persona):
-    """A persona: a folder with a model of one author, its data and its record.
-
-    `name` is its name, and `path` its folder; the model in `path / "model"` can be loaded with
-    transformers too. The model is loaded when the persona writes its first post.
-    """
+class _Speaking(Voice):
+    """What a persona and a mix have in common: their options stand in `help()`."""
 
     @with_options(SayOptions)
     def say(self, prompt: str = "", **options: Unpack[SayKeywords]) -> list[str]:
@@ -76,7 +76,7 @@ class Persona(personas_module.Persona):
     @with_options(SayOptions)
     def stream(
         self, prompt: str = "", options: SayOptions | None = None, **keywords: Unpack[SayKeywords]
-    ) -> PostStream:
+    ) -> Posts:
         """Return an iterator over generated posts, each once it is finished.
 
         `stream(...).events()` yields them piece by piece instead, as they are sampled. Raises what
@@ -87,13 +87,79 @@ class Persona(personas_module.Persona):
             options: All options as one object, instead of keywords.
             keywords: The options below.
         """
-        return super().stream(prompt, options, **keywords)
+        with _keyword_errors():
+            return super().stream(prompt, options, **keywords)
+
+
+class MixedVoice(_Speaking, mixing.MixedVoice):
+    """Several personas of one base mixed into one voice.
+
+    `name` has its members and their weights. The models are loaded when it writes its first post.
+    """
+
+
+class Persona(_Speaking, personas_module.Persona):
+    """A persona: a folder with a model of one author, its data and its record.
+
+    `name` is its name, and `path` its folder; the model in `path / "model"` can be loaded with
+    transformers too. The model is loaded when the persona writes its first post.
+    """
 
     def rename(self, name: str) -> None:
         """Give it another name, and its folder too. Raises PersonaError if the name is taken."""
-        renamed = pipeline.rename(self.run, name)
-        self.__dict__.clear()  # the open model has the old path
-        self.__init__(renamed.run)  # type: ignore[misc]
+        self._reopen(pipeline.rename(self.run, name).run)
+
+    @with_options(UpdateOptions, FetchOptions)
+    def update(
+        self,
+        *specs: Any,
+        listener: Listener | None = None,
+        progress: bool | None = None,
+        ask: Callable[[str], bool] | None = None,
+        **keywords: Unpack[UpdateKeywords],
+    ) -> Updated:
+        """Have it learn the posts that are new, without beginning anew; return what was done.
+
+        Examples:
+            ada.update()
+            ada.update("newer-archive.zip")
+
+        Raises PopinjayError, with what to do in its `hint`.
+
+        Args:
+            specs: A newer archive or account of the same author, or posts in memory, with old and
+                new posts; by default what it was made of, read again.
+            listener: Receives the events of the stages.
+            progress: Whether to show progress; by default in a terminal and in a notebook.
+            ask: Is asked for a yes before reading a network costs money.
+            keywords: The options below.
+        """
+        from popinjay.updating import update
+
+        with _keyword_errors(), _listening(listener, progress) as listen:
+            keep, fetch = build(keywords, UpdateOptions, FetchOptions)
+            result = update(
+                self.run,
+                *map(memory.spec_of, specs),
+                options=keep,
+                fetch=fetch,
+                listener=lambda event: listen(_event_in_python(event)),
+                ask=ask,
+            )
+        self._reopen(Run(self.path))
+        return replace(result, persona=self)
+
+    def restore(self, version: str) -> None:
+        """Bring an earlier version back, such as "v0"; the present one is kept instead."""
+        from popinjay.updating import restore
+
+        restore(self.run, version)
+        self._reopen(Run(self.path))
+
+    def _reopen(self, run: Run) -> None:
+        """Have everything read again: an open model is the former one."""
+        self.__dict__.clear()
+        self.__init__(run)  # type: ignore[misc]
 
     def remove(self) -> None:
         """Delete it, with its folder and everything in it, for good. Raises PersonaBusy."""
@@ -176,6 +242,28 @@ def inspect(
 def load(name: str | Path, home: str | Path | None = None) -> Persona:
     """Return the persona of this name or in this folder. Raises PersonaError if there is none."""
     return Persona(personas_module.load(name, _folder(home)).run)
+
+
+def mix(members: str | Mapping[str, float], home: str | Path | None = None) -> MixedVoice:
+    """Return several personas of one base model mixed into one voice.
+
+    Examples:
+        mix({"ada": 0.7, "bob": 0.3}).say("My dream is")
+        mix("ada+bob").say(mix_by="turn")
+
+    Raises PersonaError if one of them is missing, and OptionError for weights that make no sense or
+    personas of different base models.
+
+    Args:
+        members: The personas' names and weights, or a text such as `ada+bob` or `ada=0.7,bob=0.3`.
+            Positive weights are scaled to sum to 1; negative ones take away. `base` is the
+            untouched base model.
+        home: The folder of all personas; by default POPINJAY_HOME, or ~/.popinjay.
+    """
+    with _keyword_errors():
+        is_text = isinstance(members, str)
+        parsed = mixing.parse_mix(members) if is_text else mixing.Mix.of(members)
+        return MixedVoice(parsed, [load(name, home) for name in parsed.names])
 
 
 def personas(home: str | Path | None = None) -> list[Summary]:

@@ -14,6 +14,7 @@ from popinjay.post import Author, read_authors
 from popinjay.report.saved import load_report
 from popinjay.report.schema import Report
 from popinjay.report.verdict import plain_verdict, short_verdict
+from popinjay.store.blend_member import as_words
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import RECORD, Run, State, home, is_name
 from popinjay.store.stage_table import PICTURE_FILE
@@ -21,7 +22,7 @@ from popinjay.store.stage_table import PICTURE_FILE
 # What reading a record raises that was edited into something else.
 DAMAGED = (AttributeError, KeyError, TypeError, ValueError, OSError)
 Sort = Literal["name", "newest", "largest"]
-PersonaState = Literal["ready", "stale", "unfinished", "failed"]
+PersonaState = Literal["ready", "stale", "unfinished", "making", "failed"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class Summary:
         path: Its folder.
         title: The authors' names.
         handles: The authors' handles, without @.
-        state: That of its worst stage.
+        state: That of its worst stage; `making` if that is not ready and a process makes it now.
         speaks: Whether it has a model, finished or not.
         posts: The posts that it learnt from; None if they are not counted yet.
         bytes: The size of its folder on the disk; None if its record is damaged.
         made_at: When it was finished, in UTC; None if it never was.
         whose: A key of `options.WHOSE`; None if it is not on record.
         base: The base model; None before it is trained.
+        blend: The models whose weights were added up, as `ada=0.7`; empty of other personas.
         picture: Whether there is a picture.
         still_known: Whether the model knows what it was told to forget.
         verdict: The measured result in sentences; None before it is measured.
@@ -57,6 +59,7 @@ class Summary:
     made_at: datetime | None = None
     whose: str | None = None
     base: str | None = None
+    blend: tuple[str, ...] = ()
     picture: bool = False
     still_known: bool = False
     verdict: str | None = None
@@ -68,6 +71,7 @@ class Summary:
             **vars(self),
             "path": str(self.path),
             "handles": list(self.handles),
+            "blend": list(self.blend),
             "made_at": self.made_at and self.made_at.isoformat(),
         }
 
@@ -145,13 +149,14 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
         path=run.path,
         title=" & ".join(author.title for author in authors) or run.name,
         handles=tuple(author.handle for author in authors) or asked.authors,
-        state=_state_of(states),
+        state=_state_of(run, states),
         speaks=run.file("model").is_dir(),
         posts=sum(one["used"] for one in counts) if counts else None,
         bytes=folder_bytes(run.path),
         made_at=finished.astimezone(UTC) if finished else None,
         whose=asked.whose,
         base=record.trained.base or None,
+        blend=tuple(as_words(record.blend)),
         picture=run.file(PICTURE_FILE).is_file(),
         still_known=bool(still_known(run)),
         verdict=plain_verdict(report) if report else None,
@@ -159,9 +164,11 @@ def _summary_of(run: Run, states: Mapping[str, State]) -> Summary:
     )
 
 
-def _state_of(states: Mapping[str, State]) -> PersonaState:
-    """Return the state of a persona: that of its worst stage."""
+def _state_of(run: Run, states: Mapping[str, State]) -> PersonaState:
+    """Return the state of a persona: that of its worst stage, unless it is made right now."""
     found = set(states.values())
+    if found != {State.FRESH} and run.is_locked():
+        return "making"
     if State.FAILED in found:
         return "failed"
     if State.MISSING in found:

@@ -6,7 +6,7 @@ the page's form, the card and `publish` all read it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -63,3 +63,13 @@ MAY_BE_PUBLIC = tuple(name for name, answer in WHOSE.items() if answer.may_be_pu
 KEEP_PRIVATE = (
     "Keep that folder to yourself: it is not on record that these words may be made public."
 )
+# From what allows most to what allows least, for a model of the words of several.
+_BY_STRICTNESS = ("fictional", "public-domain", "self", "permission", "public-figure")
+
+
+def strictest(answers: Sequence[str | None]) -> str | None:
+    """Return the answer that allows least; None, which allows least of all, if one is unknown."""
+    known = [answer for answer in answers if answer in _BY_STRICTNESS]
+    if len(known) < len(answers):
+        return None
+    return max(known, key=_BY_STRICTNESS.index, default=None)

@@ -162,3 +162,22 @@ def test_the_script_begins_with_how_to_install_it(
 def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", "tcsh"]) == 2
     assert "tcsh" in capsys.readouterr().err
+
+
+def test_the_shell_is_that_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHELL", "/usr/bin/zsh")
+    assert main(["completion"]) == 0
+    assert capsys.readouterr().out.startswith("# Completion of popinjay for zsh.")
+
+
+@pytest.mark.parametrize(("shell", "said"), [("/bin/dash", "your shell is dash"), ("", "no SHELL")])
+def test_another_shell_of_the_environment_is_refused(
+    shell: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHELL", shell)
+    assert main(["completion"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "popinjay completion bash" in error

@@ -119,7 +119,6 @@ def test_what_stands_for_a_value_says_something() -> None:
         (["say"], "say needs the name of a persona.", "popinjay list"),
         (["rename", "ada"], "rename needs the new name too.", "popinjay rename OLD NEW"),
         (["publish", "ada"], "publish needs --to", "--to hub:you/NAME"),
-        (["completion"], "bash, zsh or fish", "popinjay completion --help"),
         (["config", "set"], "config set needs a KEY", "popinjay config"),
         (["config", "set", "base"], "config set needs a VALUE", "config set base smollm2"),
         (["bases", "gte", "x"], "There is no command 'gte'.", "Did you mean get?"),

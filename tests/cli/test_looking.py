@@ -11,6 +11,7 @@ import pytest
 
 from popinjay.cli.main import main
 from popinjay.cli.show_list import show_list
+from popinjay.store.run import Run
 from popinjay.summary import Summary
 from pseudo_terminal import Terminal
 from speaking_persona import put_persona
@@ -46,6 +47,38 @@ def test_list_shows_every_persona_and_the_sum(
     ]
     assert rows[0]["bytes"] > 1_000_000
     assert rows[0]["path"] == str(own_home / "ada")
+
+
+@pytest.mark.parametrize("words", [["list"], ["status"], ["bases"], ["sources"]])
+def test_no_line_of_a_table_ends_in_blanks_in_a_pipe(
+    words: list[str], own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_persona(own_home, "ada")
+    put_persona(own_home, "babbage_of_a_longer_name")
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_persona_that_is_being_made_is_listed_as_such(
+    own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_persona(own_home, "ada")
+    put_persona(own_home, "bob")
+    with Run(own_home / "ada").locked():
+        assert main(["list", "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["personas"]
+        assert [(row["name"], row["state"]) for row in rows] == [
+            ("ada", "making"),
+            ("bob", "unfinished"),
+        ]
+        assert main(["list"]) == 0
+        shown = capsys.readouterr().out
+        assert "being made" in shown
+        assert "popinjay status bob" in shown  # what is missing, of the other one
+    assert main(["list"]) == 0
+    assert "being made" not in capsys.readouterr().out
 
 
 def test_list_without_personas_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,10 +133,43 @@ def said(persona: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
         (":q", (Action.QUIT_WORD, ":q")),
         (" quit", (Action.SAMPLE, "quit")),
         ("exit here", (Action.SAMPLE, "exit here")),
+        ("emoji=0.5", (Action.DIAL, "emoji=0.5")),
+        ("length = 2 ", (Action.DIAL, "length = 2")),
+        ("emoji=", (Action.DIAL, "emoji=")),
+        ("=", (Action.DIAL, "=")),
+        (" =", (Action.SAMPLE, "=")),
+        ("emoji=yes", (Action.SAMPLE, "emoji=yes")),
+        ("x=1", (Action.SAMPLE, "x=1")),
     ],
 )
 def test_a_line_is_a_key_or_a_beginning(line: str, asked: tuple[Action, str]) -> None:
     assert parse(line) == asked
+
+
+def test_a_dial_is_turned_and_kept_with_the_post(persona: Path, kept: Path) -> None:
+    with terminal(say(persona, *SHORT)) as person:
+        person.until(r"ada_l 1\.0> ")
+        person.type("length=0,5\n")
+        person.until(r"length=0\.5: r writes ten others\n")
+        person.type("hashtags=0\n")
+        person.until(r"length=0\.5 hashtags=0: r writes ten others\n")
+        person.type("emoji=7\n")
+        person.until(r"emoji can't be 7\.0")
+        person.type("the lamp\n")
+        person.until(r"(?s)\n10  the lamp.*ada_l 1\.0> ")
+        person.type("s 4\n")
+        person.until("saved 4: .*\n")
+        person.type("length=\n")
+        person.until(r"hashtags=0: r writes ten others\n")
+        person.type("=\n")
+        person.until(r"all dials as it comes: r writes ten others\n")
+        person.type("q\n")
+        assert person.end() == 0
+    (row,) = json_lines(kept)
+    assert (row["length"], row["hashtags"]) == (0.5, 0)
+    given = {name: row[name] for name in ("seed", "temperature", "length", "hashtags")}
+    again = popinjay.load(persona).say("the lamp", n=10, max_tokens=12, **given)
+    assert again[row["number"] - 1] == row["text"]
 
 
 def test_a_session_from_its_first_line_to_its_last(persona: Path, kept: Path) -> None:

@@ -37,10 +37,10 @@ HELP = "a text file that says which persona it is"
 NEEDS = ""
 QUANTS = ("loud", "quiet")
 
-def check():
+def check(run=None):
     pass
 
-def estimate(parameters, quant):
+def estimate(model, quant):
     return len(quant)
 
 def export(request):
@@ -189,6 +189,9 @@ def test_the_command_exports_and_lists(
     assert main(["export", "ada", "--list"]) == 0
     said = capsys.readouterr().out
     assert "a text file that says which persona it is" in " ".join(said.split())
+    assert "has no adapter" in " ".join(said.split())
+    row = next(line for line in said.splitlines() if line.startswith("mlx"))
+    assert "nothing" in row  # is written: the persona's own folder is loaded
     assert main(["export", "--list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["kinds"]}
     assert set(rows) == set(names())

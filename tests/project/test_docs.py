@@ -100,6 +100,7 @@ def test_json_output_matches_its_documentation(
         ["say", "ada_l", "-n", "1"],
         ["status"],
         ["lineage", "ada_l"],
+        ["update", "ada_l"],
         ["bases"],
         ["export", "ada_l", "--to", "gguf", "--out", str(own_home / "exported")],
         publish,

@@ -350,20 +350,33 @@ def test_what_was_not_measured_is_not_judged() -> None:
     assert "style" not in plain_verdict(Report.from_json(copying))
 
 
-def test_a_difference_that_may_be_chance_is_called_so() -> None:
-    rest = {
-        "posts": {"held_out": 200},
-        "taken_for": {"same_language": 17, "others": 46},
-        "privacy": {"in_training": 0},
-    }
-    assert any(
-        "may be chance" in note for note in notes(Report.from_json({**numbers(0.59), **rest}))
+def told_within(value: float, low: float, **rest: Any) -> Report:
+    """Return a report in which the persona's AUC has this lower end."""
+    found = numbers(value, **rest)
+    found["told_apart"]["persona"]["low"] = low
+    return Report.from_json({**found, "authors": ["Ada"]})
+
+
+def test_a_difference_that_may_be_chance_is_never_called_certain() -> None:
+    """One sentence says so: a note that it may be chance would contradict "nearly always"."""
+    perhaps = told_within(0.93, 0.74, earlier=0.75)
+    assert plain_verdict(perhaps).startswith(
+        "By style alone, a program can perhaps tell it from Ada: it was right 93 times in 100, and "
+        "75 when it had to tell Ada's set-aside posts from the others; the difference may be "
+        "chance, and more held-out posts would tell."
     )
-    assert not any(
-        "may be chance" in note
-        for value in (0.56, 0.7)
-        for note in notes(Report.from_json({**numbers(value), **rest}))
-    )
+    assert short_verdict(perhaps) == "Perhaps told by style"
+    certain = told_within(0.93, 0.76, earlier=0.75)
+    assert "can nearly always tell it" in plain_verdict(certain)
+    assert "chance" not in plain_verdict(certain)
+    alike = told_within(0.56, 0.5)  # no more often than it should
+    assert "chance" not in plain_verdict(alike)
+    assert not any("chance" in note for one in (perhaps, certain, alike) for note in notes(one))
+
+
+def test_a_copy_machine_whose_style_may_differ_by_chance() -> None:
+    report = told_within(0.8, 0.5, run=0.9, own=0.0)
+    assert "By style alone, a program can perhaps tell it from Ada." in plain_verdict(report)
 
 
 # the command

@@ -55,7 +55,7 @@ def test_every_part_may_be_missing(missing: str | None) -> None:
     rest = {} if missing is None else {key: known[key] for key in known if key != missing}
     found = Report.from_json(rest)
     assert found.to_json() == {"verdict": "", "notes": [], **rest}
-    assert "Report card" in page(found)
+    assert "Report of" in page(found)
     assert lines(found)
     assert isinstance(list(closing_lines("ada", found)), list)
 
@@ -64,7 +64,7 @@ def test_every_part_may_be_missing(missing: str | None) -> None:
 def test_a_part_of_another_form_counts_as_missing(strange: Any) -> None:
     for part in ("posts", "sampling", "bits_per_byte", "told_apart", "copying", "training"):
         found = Report.from_json({**report(), part: strange})
-        assert "Report card" in page(found)
+        assert "Report of" in page(found)
         assert lines(found)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from bigrams import END, Bigrams
 from popinjay.inference.byte_level import Pieces, goes_on_with_word
@@ -112,6 +115,48 @@ def test_all_interfaces_prefill_the_prompt_alike() -> None:
     assert served.tokens == prefill(TALK, "my cat", 10).tokens == [0, *TALK.encode("my cat")]
 
 
+STARTS = {"my": 0.6, "the": 0.3, "gerald": 0.086, "ous": 0.009, "ing": 0.005}
+TOKENS = ["ing", " my", " the", "my", "the", "gerald", "ous", " is", " ing"]  # most frequent first
+RIGHT = Bigrams({**{token: {" is": 1.0} for token in TOKENS}, END: STARTS})
+
+
+def test_a_post_without_a_prompt_begins_with_no_end_of_a_word() -> None:
+    """What the author often begins with may be one: "gerald" has no token with a space."""
+    found = Counter(text.split()[0] for text in texts("", RIGHT, 600))
+    assert set(found) == {"my", "the", "gerald"}
+    kept = {text: STARTS[text] / 0.986 for text in found}  # in the same proportions
+    assert chisquare([found[text] for text in kept], [600 * kept[text] for text in kept])[1] > 1e-3
+
+
+def test_only_ends_of_words_are_ruled_out_at_the_start() -> None:
+    raw = RIGHT.prefill([0])
+    logits = prefill(RIGHT, "", 5).logits
+    ruled_out = {RIGHT.tokens[token] for token in np.flatnonzero(np.isneginf(logits))}
+    assert ruled_out == {"ous", "ing"}  # "gerald" is what the author often begins with
+    kept = np.isfinite(logits)
+    assert kept.sum() == len(TOKENS) - 1  # END is one of them
+    assert np.array_equal(logits[kept], raw[kept])
+    assert np.isfinite(raw).all()  # the decoder's own row is unchanged
+
+
+def test_a_prompt_may_be_followed_by_the_end_of_a_word() -> None:
+    decoder = Bigrams(
+        {**{token: {"ing": 0.001, " is": 0.999} for token in [*TOKENS, "."]}, END: STARTS}
+    )
+    said = prefill(decoder, "the.", 5)
+    covers = {decoder.tokens[cover[-1]] for cover in said.continuations}
+    assert covers == {"."}  # which is sampled, and then what follows it
+    drafted = texts("the is.", decoder, 300)
+    assert all(text.startswith("the is.") for text in drafted)
+    assert not all(text.startswith("the is. is") for text in drafted)
+
+
+def test_a_model_of_nothing_but_ends_of_words_may_begin_with_them() -> None:
+    many = {f"end{number:03}": 0.005 for number in range(200)}
+    decoder = Bigrams({END: many, **{token: {END: 1.0} for token in many}})
+    assert np.isfinite(prefill(decoder, "", 5).logits[1:]).all()
+
+
 @pytest.mark.parametrize("character", "aÉ9_ñжע가\u0301")
 def test_what_is_part_of_a_word(character: str) -> None:
     assert is_inside_word(character)
@@ -129,6 +174,15 @@ def test_tokens_shorter_than_a_character() -> None:
     assert goes_on_with_word("é".encode()[1:])  # can't follow a whole character at all
     assert not goes_on_with_word("😀".encode()[:2])
     assert not goes_on_with_word("’".encode()[:2])
+
+
+def test_which_tokens_are_ends_of_words_and_of_characters() -> None:
+    spaced = [b" the", b" im", " été".encode(), "夜".encode()]
+    words = [b"the", b"im", "été".encode(), b"t", b"ing", b"URES", "ément".encode(), b"ing,"]
+    others = ["夜中".encode(), "😀".encode(), b"9th", b"#", b"_", "é".encode()[:1]]
+    found = Pieces([b"", *spaced, *words, "é".encode()[1:], *others, *[b"#"] * 40, b" ing"])
+    ends = [found[token] for token in found.fragments]
+    assert ends == [b"ing", b"URES", "ément".encode(), b"ing,", "é".encode()[1:]]
 
 
 def test_tokens_inside_words() -> None:

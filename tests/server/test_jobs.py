@@ -146,6 +146,31 @@ def test_a_persona_is_trained_again_for_longer(ada: Path, tiny_gpt2: Path, tmp_p
     ]["budget"] in ("2s", "4s")
 
 
+def test_a_persona_is_updated_with_newer_posts(tiny_gpt2: Path, tmp_path: Path) -> None:
+    lines = [f"today engine {n} turned {n * 7} wheels near river {n * 3}" for n in range(300)]
+    older, newer = tmp_path / "older.txt", tmp_path / "newer.txt"
+    older.write_text("\n".join(lines[:270]))
+    newer.write_text("\n".join(lines))
+    home = tmp_path / "home"
+    home.mkdir()
+    with served(home) as client:
+        options = {"base": str(tiny_gpt2), **QUICK, "epochs": 1.0}
+        upload = client.upload(older)
+        job = client.post(
+            "/api/jobs", {"doing": "make", "upload": upload, "name": "eve", "options": options}
+        )
+        assert client.wait(job["id"], "done", "failed")["state"] == "done"
+        same = client.post("/api/personas/eve/update", {"upload": client.upload(older)})
+        assert client.wait(same["id"], "done", "failed")["result"]["before"] is None
+        job = client.post("/api/personas/eve/update", {"upload": client.upload(newer)})
+        assert (job["doing"], job["name"], job["specs"]) == ("update", "eve", ["newer.txt"])
+        done = client.wait(job["id"], "done", "failed")
+        assert (done["state"], done["result"]["before"]) == ("done", "eve:v0")
+        assert client.get("/api/personas/eve")["state"] == "ready"
+        assert client.ask("POST", "/api/personas/eve/update", {"upload": "gone"}).status == 404
+    assert len((home / "eve" / "posts.jsonl").read_text().splitlines()) == 300
+
+
 def test_what_was_never_finished_is_not_trained_again(
     ada: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:

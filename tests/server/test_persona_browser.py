@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chromium import needs_chromium
+from popinjay.store.run import Run
 from server_page import PATIENCE, PHONE, Looked, Server, finished_posts, violations, write_ten
 
 sync_api = pytest.importorskip(
@@ -92,6 +93,38 @@ def test_dials_are_folded(look: Any) -> None:
         assert len(text) <= 140
 
 
+def test_moving_a_dial_writes_the_same_ten_anew(look: Any, server: Server) -> None:
+    looked = look()
+    page = looked.go("say/ada")
+    asked: list[dict[str, Any]] = []
+    page.on(
+        "request",
+        lambda request: asked.append(request.post_data_json) if "/say" in request.url else None,
+    )
+    page.get_by_text("Options", exact=True).click()
+    dial = page.get_by_label("How long?")
+    expect(dial).to_have_attribute("aria-valuetext", "as it comes")
+    dial.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(dial).to_have_attribute("aria-valuetext", "ends twice as readily")
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    assert [one.get("length") for one in asked] == [0.5]  # once, after the last key
+    finished_posts(page).first.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("4 kept posts")).to_be_visible()
+    row = server.get("api/personas/ada/kept")["kept"][0]
+    assert (row["length"], row["number"], row["seed"]) == (0.5, 1, asked[0]["seed"])
+    page.get_by_role("button", name="All as it comes").click()
+    expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+    expect(dial).to_have_attribute("aria-valuetext", "as it comes")
+    assert [one.get("length") for one in asked] == [0.5, None]
+    assert asked[0]["seed"] == asked[1]["seed"]
+    assert violations(page) == []
+    page.get_by_text("4 kept posts").click()
+    page.locator(".kept .post").first.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("3 kept posts")).to_be_visible()
+
+
 def test_a_post_is_kept_shared_and_removed(look: Any, server: Server) -> None:
     looked = look(permissions=["clipboard-read", "clipboard-write"])
     page = looked.go("say/ada")
@@ -128,6 +161,46 @@ def test_the_report_stands_in_the_page_with_its_game(look: Any) -> None:
     assert box["height"] > 1500  # all of it, without a scroll of its own
 
 
+def test_what_takes_time_is_announced_meanwhile(look: Any) -> None:
+    """The answers are held back, as those about a large model take seconds."""
+    looked = look()
+    page, held = looked.page, []
+    for path in ("**/api/personas/ada", "**/api/personas/ada/report/content"):
+        page.route(path, held.append)
+    page.goto(f"{looked.server.address}#/look/ada")
+    expect(page.get_by_text("Loading…")).to_be_visible()
+    held.pop().continue_()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_text("Loading…")).to_have_count(0)
+    expect(page.get_by_text("Reading the report…")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete…")).to_be_visible()  # all else is here
+    held.pop().continue_()
+    expect(page.get_by_role("heading", name="Which one is real?")).to_be_visible()
+    expect(page.get_by_text("Reading the report…")).to_have_count(0)
+
+
+def test_a_report_that_can_not_be_read_says_so_in_its_place(look: Any) -> None:
+    looked = look()
+    looked.page.route("**/report/content", lambda route: route.abort())
+    page = looked.go("look/ada")
+    expect(page.locator(".report .trouble")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete…")).to_be_visible()
+    looked.complaints.clear()  # the browser's own word about it
+
+
+def test_no_post_keeps_the_height_of_the_one_before(look: Any) -> None:
+    page = look().go("say/ada")
+    expect(finished_posts(page)).to_have_count(10)
+    page.evaluate(
+        "document.querySelectorAll('ol .post').forEach(one => { one.style.height = '900px'; })"
+    )
+    posts = write_ten(page)
+    expect(posts).to_have_count(10)
+    heights = [box["height"] for one in posts.all() if (box := one.bounding_box())]
+    assert len(heights) == 10
+    assert max(heights) < 900
+
+
 def text_of(page: Page) -> str:
     return str(page.locator("main").inner_text())
 
@@ -137,7 +210,7 @@ def test_a_persona_that_must_be_measured_says_so_and_is(look: Any, other: Path) 
     samples = other / "samples.jsonl"
     samples.write_text(samples.read_text() + '{"text": "more", "tokens": 1, "finished": true}\n')
     page = look().go("look/other")
-    expect(page.get_by_text("Its report or its card is out of date.")).to_be_visible()
+    expect(page.get_by_text("Its report or its model card is out of date.")).to_be_visible()
     assert "{" not in text_of(page)
     assert violations(page) == []
     page.get_by_role("button", name="Measure").click()
@@ -158,6 +231,15 @@ def test_a_persona_that_is_not_finished_says_so(look: Any, other: Path) -> None:
     assert page.locator("#card").count() == 0
     expect(page.get_by_role("link", name="Choose the posts")).to_be_visible()
     expect(page.get_by_role("button", name="Delete…")).to_be_visible()
+
+
+def test_a_persona_that_is_being_made_says_so(look: Any, other: Path) -> None:
+    (other / "report.json").unlink()
+    with Run(other).locked():
+        page = look().go("look/other")
+        expect(page.get_by_text("It is being made right now.")).to_be_visible()
+        assert page.get_by_role("link", name="Choose the posts").count() == 0
+        assert violations(page) == []
 
 
 def test_files_are_grouped_and_downloaded_as_a_zip(look: Any, tmp_path: Path) -> None:

@@ -105,6 +105,18 @@ def test_kept_posts_have_one_form_and_can_be_removed(home: Path) -> None:
         assert [row["number"] for row in client.get("/api/personas/ada/kept")["kept"]] == [2, 2]
 
 
+def test_a_kept_post_has_the_dials_that_it_was_sampled_with(home: Path) -> None:
+    with served(home) as client:
+        client.app.state.app_state.recent_outputs.remember("ada", "", "A lamp #sun")
+        said = {"text": "A lamp #sun", "prompt": "", "seed": 3, "number": 1, "hashtags": 1}
+        kept = client.post("/api/personas/ada/kept", {**said, "max_chars": 140}, 201)
+        assert (kept["hashtags"], kept["emoji"], kept["length"]) == (1, None, 1)
+        row = json.loads((home / "ada" / "kept.jsonl").read_text())
+        row.pop("time")
+        assert row == {**said, "max_chars": 140}
+        assert client.ask("POST", "/api/personas/ada/kept", {**said, "hashtags": 2}).status == 422
+
+
 def read_zip(client: Client, what: str) -> dict[str, bytes]:
     answer = client.ask("GET", f"/api/personas/ada/zip?what={what}")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/zip")

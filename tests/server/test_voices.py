@@ -89,6 +89,14 @@ def test_posts_are_streamed_in_pieces_and_equal_those_of_say(
     )
 
 
+def test_dials_are_those_of_say(client: Client, home: Path) -> None:
+    turned = {"hashtags": 1.0, "emoji": 0, "length": 0.5, "phrases": 2}
+    told = say(client, prompt="My dream is", n=6, seed=3, **turned)
+    assert posts(told) == load("ada", home).say("My dream is", n=6, seed=3, **turned)
+    assert all("#" in post for post in posts(told))
+    assert posts(told) != posts(say(client, prompt="My dream is", n=6, seed=3))
+
+
 def test_fifty_clients_at_once_get_what_each_would_get_alone(client: Client) -> None:
     prompts = ["My dream is", "", "Today I", "the astron", "夜の川"]
     alone = {
@@ -123,6 +131,8 @@ def test_training_posts_are_never_generated(client: Client) -> None:
         ({"n": 101}, 422, "n: "),
         ({"temperature": 11}, 422, "temperature: "),
         ({"temperature": "1"}, 422, "temperature: "),
+        ({"emoji": 1.5}, 422, "emoji: "),
+        ({"length": 0}, 422, "length: "),
         ({"seed": -1}, 422, "seed: "),
         ({"prompt": "p" * 280}, 422, "280 characters long"),
         ({"prompt": "word " * 5_000, "max_chars": 100_000}, 422, "tokens long"),

@@ -210,7 +210,7 @@ def trained(
     now[0] += loading
     monkeypatch.setattr(trainer, "memorized_share", lambda *_: 0.0)
 
-    def write_sample(model: object, seed: int) -> str:
+    def write_sample(model: object, seed: int, opening: str) -> str:
         now[0] += a_sample
         return "a post"
 

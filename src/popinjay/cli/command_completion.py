@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import PurePath
 
 from popinjay.errors import OptionError
 
@@ -27,6 +29,7 @@ autoload -Uz compinit
 
 def do_completion(args: argparse.Namespace) -> None:
     """Print the script, which begins with how to install it."""
+    shell = args.shell or users_shell()
     try:
         from argcomplete import shellcode  # type: ignore[attr-defined]
     except ModuleNotFoundError as error:
@@ -34,4 +37,18 @@ def do_completion(args: argparse.Namespace) -> None:
             "Completion needs argcomplete, which is not installed.",
             "Install it: pip install argcomplete",
         ) from error
-    print(f"{INSTALLED[args.shell]}{shellcode(['popinjay'], shell=args.shell)}")
+    print(f"{INSTALLED[shell]}{shellcode(['popinjay'], shell=shell)}")
+
+
+def users_shell() -> str:
+    """Return the shell that `SHELL` names. Raises OptionError if it is none of ours."""
+    found = PurePath(os.environ.get("SHELL", "")).name
+    if found in SHELLS:
+        return found
+    raise OptionError(
+        f"popinjay completes in bash, zsh and fish, and your shell is {found}."
+        if found
+        else "There is no SHELL in the environment to tell which shell you use.",
+        "Name one: popinjay completion bash, zsh or fish. How to install it: "
+        "popinjay completion --help",
+    )

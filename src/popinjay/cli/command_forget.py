@@ -84,7 +84,7 @@ class _Confirmation:
             self.was_refused = True
             return False
         if not args.json:
-            show_sharing.show_choice(choice.in_words(), texts, dry_run=False)
+            show_sharing.show_choice(choice.in_words(), texts, choice.also, dry_run=False)
         if len(choice.posts) <= MAX_UNCONFIRMED or args.yes:
             return True
         if not questions.may_ask(args.json):
@@ -97,7 +97,7 @@ class _Confirmation:
 
     def _show_dry_run(self, choice: Choice, texts: list[str]) -> None:
         if not self._args.json:
-            show_sharing.show_choice(choice.in_words(), texts, dry_run=True)
+            show_sharing.show_choice(choice.in_words(), texts, choice.also, dry_run=True)
             return
         document = {
             "persona": self._args.name,
@@ -112,10 +112,10 @@ def _show(args: argparse.Namespace, run: Run, result: Forgot) -> None:
     """Show what was forgotten, and what the model still knows."""
     from popinjay.store.forgotten import Forgotten
 
-    known = Forgotten.of(run).still_known(run)
     if not args.json:
-        terminal.show_still_known(run.name, known.in_words())
+        terminal.show_still_known(run)
         return
+    known = Forgotten.of(run).still_known(run)
     document = {
         "persona": run.name,
         "posts": [{"author": author, "id": id} for author, id in result.forgotten.posts],
@@ -123,6 +123,7 @@ def _show(args: argparse.Namespace, run: Run, result: Forgot) -> None:
         "removed": result.removed,
         "files": list(result.files),
         "still_known": known.to_json(),
+        "also": [one.to_json() for one in result.also],
         "retrained": args.retrain,
     }
     terminal.show_json(document)

@@ -106,7 +106,6 @@ def do_status(args: argparse.Namespace) -> None:
 
     runs = [Run.find(args.name, args.home)] if args.name else Run.all(args.home)
     personas = []
-    warnings = []
     for run in runs:
         stages = [
             {"stage": stage, "state": state.value, "error": run.record.error_of(stage)}
@@ -121,7 +120,6 @@ def do_status(args: argparse.Namespace) -> None:
                 "still_known": known.to_json(),
             }
         )
-        warnings.append((run.name, known.in_words()))
     engine = engine_of(runs[0]) if args.name else None
     if engine is not None:
         personas[0]["engine"] = engine
@@ -133,8 +131,8 @@ def do_status(args: argparse.Namespace) -> None:
             show_persona.show_summary(summary_of(runs[0]))
         if engine is not None:
             show_persona.show_engine(args.name, engine)
-        for name, known_posts in warnings:
-            terminal.show_still_known(name, known_posts)
+        for run in runs:
+            terminal.show_still_known(run)
 
 
 def do_open(args: argparse.Namespace) -> None:

@@ -11,15 +11,17 @@ def do_lineage(args: argparse.Namespace) -> None:
     """Show what a persona was made from."""
     from popinjay.store.lineage import graph
     from popinjay.store.run import Run
+    from popinjay.store.versions import listed
 
     run = Run.find(args.name, args.home)
+    kept = listed(run)
     artifacts = graph(
         run.name, run.record, {stage: state.value for stage, state in run.states().items()}
     )
     if args.json:
-        terminal.show_json({"persona": run.name, "artifacts": artifacts})
+        terminal.show_json({"persona": run.name, "artifacts": artifacts, "kept": kept})
     else:
-        show_persona.show_lineage(run.name, artifacts)
+        show_persona.show_lineage(run.name, artifacts, kept)
 
 
 def do_sources(args: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import argparse
 from popinjay import options
 from popinjay.cli import progress, questions, show_sharing, terminal
 from popinjay.cli.commands import chosen_options
+from popinjay.cli.made_again import make_again
 from popinjay.errors import OptionError
 from popinjay.text.quantities import size
 
@@ -44,7 +45,8 @@ def do_rename(args: argparse.Namespace) -> None:
     run = Run.find(args.old, args.home)
     with progress.listening(quiet=True) as listener:
         persona = rename(run, args.new, listener)
-    show_sharing.show_renamed(run.name, persona.name, str(persona.path))
+    again = make_again(persona.run)
+    show_sharing.show_renamed(run.name, persona.name, str(persona.path), again)
 
 
 def do_remove(args: argparse.Namespace) -> None:

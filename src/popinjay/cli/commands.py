@@ -6,13 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from popinjay import options
 from popinjay.cli import progress, questions, show_inspection, show_made, show_posts, terminal
 from popinjay.cli.shell import shell_command
 from popinjay.errors import OptionError
 from popinjay.post import printable
+
+if TYPE_CHECKING:
+    from popinjay.sampling.events import GeneratedPost
+    from popinjay.voice import Voice
 
 T = TypeVar("T")
 
@@ -34,7 +38,7 @@ def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
 def hint_after_interrupt(given: Sequence[str]) -> str:
     """Return a hint for the user who interrupted a command, empty if there is none."""
     command = next((word for word in given if not word.startswith("-")), "")
-    if command not in ("make", "demo", "forget"):
+    if command not in ("make", "update", "blend", "demo", "forget"):
         return ""
     return "What is finished is kept: the same command continues from here."
 
@@ -94,39 +98,41 @@ def do_say(args: argparse.Namespace) -> None:
     """Have a persona write: post by post, piece by piece, as JSON, or in an interactive session."""
     import secrets
 
-    from popinjay.persona import load
-    from popinjay.store.forgotten import Forgotten
-
     if args.json and args.stream:
         raise OptionError(
             "--json and --stream can't go together.",
             "Leave one of them out: the JSON document is printed when all posts are written.",
         )
     chosen = chosen_options(args, options.SayOptions)
-    persona = load(args.name, args.home)
-    terminal.show_still_known(
-        persona.name, Forgotten.of(persona.run).still_known(persona.run).in_words()
-    )
-    doing = f"{persona.name} is loading"
+    voice = _voice(args)
+    show_posts.show_members(voice, chosen)
+    doing = f"{voice.name} is loading"
     if _wants_session(args):
         with progress.waiting(doing):
-            persona.decoder(exact=chosen.exact)
+            voice.decoder(exact=chosen.exact, strength=chosen.strength)
             from popinjay.cli.repl import Session
-        Session(persona, chosen).run()
+        Session(voice, chosen).run()
         return
     prompt = printable(args.prompt or "")
     seed = secrets.randbits(32) if chosen.seed is None else chosen.seed
     chosen = replace(chosen, seed=seed)  # --json prints it
-    stream = persona.stream(prompt, chosen)
+    stream = voice.stream(prompt, chosen)
     if args.json:
         with progress.waiting(doing):
-            posts = [
-                {"text": post.text, "tokens": post.tokens, "finished": post.finished}
-                for post in stream
-            ]
+            posts = [_post_to_json(post) for post in stream]
         counts = {"redrawn": dict(stream.tally.redrawn), "missing": stream.tally.missing}
+        made_of = {"members": dict(voice.members), "strength": chosen.strength}
+        mixed = {"mix_by": chosen.mix_by} if voice.is_mixed else {}
         terminal.show_json(
-            {"persona": args.name, "prompt": prompt, "seed": seed, **counts, "posts": posts}
+            {
+                "persona": voice.name if voice.is_mixed else args.name,
+                **made_of,
+                **mixed,
+                "prompt": prompt,
+                "seed": seed,
+                **counts,
+                "posts": posts,
+            }
         )
         return
     if args.stream:
@@ -134,6 +140,32 @@ def do_say(args: argparse.Namespace) -> None:
     else:
         show_posts.show_posts((post.text for post in stream), chosen.n, doing, prompt)
     show_posts.show_missing(stream.tally)
+
+
+def _voice(args: argparse.Namespace) -> Voice:
+    """Return the persona or the mix that is to speak, and warn of what it should have forgotten."""
+    from popinjay.mixing import open_mix, open_voice, parse_mix
+
+    if args.mix is None:
+        if args.name is None:
+            args.parser.error("the following arguments are required: NAME")
+        voice: Voice = open_voice(args.name, args.home)
+    else:
+        if args.prompt is not None:
+            raise OptionError(
+                f"--mix names who speaks, so {args.name!r} can't.",
+                "Leave one of them out, and put the prompt in quotation marks.",
+            )
+        args.name, args.prompt = None, args.name
+        voice = open_mix(parse_mix(args.mix), args.home)
+    for run in voice.runs:
+        terminal.show_still_known(run)
+    return voice
+
+
+def _post_to_json(post: GeneratedPost) -> dict[str, Any]:
+    by = {"by": post.by} if post.by else {}
+    return {"text": post.text, "tokens": post.tokens, "finished": post.finished, **by}
 
 
 def _wants_session(args: argparse.Namespace) -> bool:

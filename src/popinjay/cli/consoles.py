@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,13 +13,11 @@ UNLIMITED_WIDTH = 10_000  # columns of output to a file or pipe, whose lines are
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that prints text as it is: no markup, no highlighting of numbers."""
-    from rich.console import Console
+    plain: dict[str, Any] = {"stderr": stderr, "markup": False, "highlight": False, "emoji": False}
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        from rich.console import Console
 
-    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(
-        stderr=stderr,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        width=None if is_terminal else UNLIMITED_WIDTH,
-    )
+        return Console(**plain)
+    from popinjay.cli.piped_console import PipedConsole
+
+    return PipedConsole(**plain, width=UNLIMITED_WIDTH)

@@ -79,14 +79,14 @@ def open_(actions: Any) -> None:
         actions,
         "open",
         command_look.do_open,
-        "open a persona's folder, report or card",
+        "open a persona's folder, report or model card",
         more="Where nothing can be opened, as over SSH, the path is printed.",
         examples=("popinjay open ada", "popinjay open ada --report"),
     )
     add_name(added)
     which = added.add_mutually_exclusive_group()
     which.add_argument("--report", action="store_true", help="its report, in the browser")
-    which.add_argument("--card", action="store_true", help="its card, README.md")
+    which.add_argument("--card", action="store_true", help="its model card, README.md")
 
 
 COMMANDS = (list_, report, card, status, open_)

@@ -1,4 +1,4 @@
-"""Commands about what popinjay works with: lineage, track, bases, sources, config, completion."""
+"""Commands about what popinjay works with: lineage, restore, track, bases, sources and more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from popinjay.cli import (
     command_config,
     command_machinery,
     command_serve,
+    command_update,
 )
 from popinjay.cli.arguments import add_json, add_name, command, reader
 from popinjay.cli.parser import Parser
@@ -24,10 +25,31 @@ def lineage(actions: Any) -> None:
         "lineage",
         command_machinery.do_lineage,
         "show all versions of what a persona was made from",
-        more="That is its posts, dataset, base model, model and report.",
+        more="That is its posts, dataset, base model, model and report; and the versions that can "
+        "be restored.",
         examples=("popinjay lineage ada",),
     )
     add_name(added)
+    add_json(added)
+
+
+def restore(actions: Any) -> None:
+    """Add `restore`."""
+    added = command(
+        actions,
+        "restore",
+        command_update.do_restore,
+        "bring a persona back as it was before an update",
+        more="The present version is kept instead, so this can be undone in the same way. What was "
+        "forgotten stays forgotten, and kept posts stay.",
+        examples=("popinjay lineage ada", "popinjay restore ada v0"),
+    )
+    add_name(added)
+    added.add_argument("version", metavar="VERSION", help="a version that lineage lists, as v0")
+    added.missing["VERSION"] = (
+        f"{added.words} needs the version to bring back.",
+        "Which are kept: popinjay lineage NAME",
+    )
     add_json(added)
 
 
@@ -161,11 +183,13 @@ def completion(actions: Any) -> None:
             "fish   popinjay completion fish > ~/.config/fish/completions/popinjay.fish",
         ),
     )
-    added.add_argument("shell", choices=command_completion.SHELLS, metavar="bash|zsh|fish")
-    added.missing["bash"] = (
-        "completion needs the name of your shell: bash, zsh or fish.",
-        "How to install it: popinjay completion --help",
+    added.add_argument(
+        "shell",
+        nargs="?",
+        choices=command_completion.SHELLS,
+        metavar="bash|zsh|fish",
+        help="by default the one that the variable SHELL names",
     )
 
 
-COMMANDS = (lineage, track, bases, sources, config, completion)
+COMMANDS = (lineage, restore, track, bases, sources, config, completion)

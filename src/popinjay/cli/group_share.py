@@ -91,8 +91,8 @@ def rename(actions: Any) -> None:
         "rename",
         command_share.do_rename,
         "give a persona another name",
-        more="Its card, report and lineage get the new name. What was published, and what trackers "
-        "keep, stays under the old one. Its author keeps their handle.",
+        more="Its model card, report and lineage get the new name. What was published, and what "
+        "trackers keep, stays under the old one. Its author keeps their handle.",
         examples=("popinjay rename tweets ada",),
     )
     add_name(added, "OLD", "the persona, or its folder")

@@ -1,11 +1,11 @@
-"""The commands to begin with: demo, inspect, make, say, serve."""
+"""The commands to begin with: demo, inspect, make, update, blend, say, serve."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from popinjay import options
-from popinjay.cli import command_serve, commands
+from popinjay.cli import command_blend, command_serve, command_update, commands
 from popinjay.cli.arguments import (
     TITLES,
     add_json,
@@ -83,6 +83,72 @@ def make(actions: Any) -> None:
     add_options(added, *(options.MakeOptions.PARTS[part] for part in TITLES), titles=part_titles())
 
 
+def blend(actions: Any) -> None:
+    """Add `blend`."""
+    added = command(
+        actions,
+        "blend",
+        command_blend.do_blend,
+        "make one persona of several, by adding up their weights",
+        more="Nothing is trained. They need the same base model. Weights that are all positive "
+        "count as shares; with a negative one they are taken as they are, and what is missing to 1 "
+        "is the base model's.",
+        examples=(
+            "popinjay blend ada=0.7 bob=0.3 --name both",
+            "popinjay blend ada bob --name both",
+            "popinjay blend ada=1.3 base=-0.3 --name more-ada",
+        ),
+    )
+    added.add_argument(
+        "members",
+        nargs="+",
+        metavar="NAME=WEIGHT",
+        help="a persona and its weight; base is the base model without training",
+    )
+    added.missing["NAME=WEIGHT"] = (
+        "blend needs the personas to blend.",
+        "Such as: popinjay blend ada=0.7 bob=0.3 --name both",
+    )
+    added.add_argument("--name", required=True, metavar="NAME", help="the name of the blend")
+    added.missing["--name"] = (
+        "blend needs a name for the blend.",
+        "Such as: popinjay blend ada=0.7 bob=0.3 --name both",
+    )
+    added.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    added.add_argument("--json", action="store_true", help="print every event as a line of JSON")
+    add_options(added, options.EvaluateOptions)
+
+
+def update(actions: Any) -> None:
+    """Add `update`."""
+    added = command(
+        actions,
+        "update",
+        command_update.do_update,
+        "have a persona learn the posts that are new since it was made",
+        more="It goes on from what it has learnt, which takes a fraction of the time of make, and "
+        "keeps its options. Stopped with Ctrl-C, the same command continues.",
+        examples=(
+            "popinjay update ada                     (reads the same file or account again)",
+            "popinjay update ada newer-archive.zip",
+            "popinjay report ada --against previous",
+            "popinjay restore ada v0                 (undoes it)",
+        ),
+    )
+    add_name(added)
+    added.add_argument(
+        "specs",
+        nargs="*",
+        metavar="SPEC",
+        help="a newer archive or account of the same author, with old and new posts; default: what "
+        "it was made of, read again",
+    )
+    added.add_argument("--quiet", action="store_true", help="print one plain line per stage")
+    _add_verbose(added)
+    add_json(added)
+    add_options(added, options.UpdateOptions, options.FetchOptions, options.TrackOptions)
+
+
 def say(actions: Any) -> None:
     """Add `say`."""
     added = command(
@@ -96,10 +162,24 @@ def say(actions: Any) -> None:
             "popinjay say ada",
             'popinjay say ada "My dream is"',
             "popinjay say ada -n 100 > posts.txt",
+            "popinjay say ada+bob                        (one voice of two, in equal parts)",
+            'popinjay say --mix ada=0.7,bob=0.3 "My dream is"',
         ),
     )
-    add_name(added)
+    add_name(
+        added,
+        help="a persona's name, or its folder; or several of one base model, mixed into one voice: "
+        "ada+bob, or with weights as for --mix",
+        optional=True,
+    )
     added.add_argument("prompt", metavar="PROMPT", nargs="?", help="how the posts begin")
+    added.add_argument(
+        "--mix",
+        metavar="NAME=WEIGHT,...",
+        help="instead of NAME: personas to mix, and how much of each. Positive weights are scaled "
+        "to sum to 1; negative ones take away, and base is the untouched base model, such as "
+        "ada=1.3,base=-0.3",
+    )
     add_options(added, options.SayOptions)
     added.add_argument(
         "--stream", action="store_true", help="print each post piece by piece, as it is written"
@@ -146,4 +226,4 @@ def _add_verbose(added: Parser) -> None:
     )
 
 
-COMMANDS = (demo, inspect, make, say, serve)
+COMMANDS = (demo, inspect, make, update, blend, say, serve)

@@ -63,7 +63,9 @@ def accepts(title: str, name: str, summary: Iterable[str], url: str) -> str | No
 def whose() -> str | None:
     """Ask whose words the posts are; None for no answer."""
     choices = list(WHOSE)
-    _show("\nWhose words are these? The card says it, and it decides what may be published.\n")
+    _show(
+        "\nWhose words are these? The model card says it, and it decides what may be published.\n"
+    )
     width = max(map(len, choices))
     for number, name in enumerate(choices, 1):
         choice = WHOSE[name]

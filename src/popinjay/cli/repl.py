@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from popinjay.cli.consoles import console
+from popinjay.cli.repl_dials import turned, with_dial
 from popinjay.cli.repl_keys import ESCAPE, FIRST_HINT, KEYS, Action, parse
 from popinjay.cli.show_posts import labelled, numbered
 from popinjay.errors import PopinjayError
@@ -23,7 +24,7 @@ from popinjay.post import one_line, printable
 from popinjay.store.kept import FILE, keep
 
 if TYPE_CHECKING:
-    from popinjay.persona import Persona
+    from popinjay.voice import Voice
 
 POSTS = 10  # per prompt
 TEMPERATURE_STEP = 0.1
@@ -61,11 +62,12 @@ class Batch:
 class Session:
     """Read lines and act on them, until the user quits."""
 
-    def __init__(self, persona: Persona, options: SayOptions) -> None:
+    def __init__(self, voice: Voice, options: SayOptions) -> None:
         from rich.text import Text
 
-        self._persona = persona
-        self._options = replace(options, n=POSTS).with_defaults(persona.sampling)
+        self._voice = voice
+        self._run = voice.runs[0]  # which keeps the posts that are saved
+        self._options = replace(options, n=POSTS).with_defaults(voice.sampling)
         self._batch = Batch("", self._options)
         self._earlier: list[Batch] = []
         self._selected = 0  # the number that was copied or saved last; 0 for none
@@ -76,7 +78,7 @@ class Session:
     def run(self) -> None:
         """Run until the user quits."""
         self._print(
-            f"Type how a post begins, and {self._persona.name} writes ten. "
+            f"Type how a post begins, and {self._voice.name} writes ten. "
             "? lists the keys, q quits.",
             "dim",
         )
@@ -107,6 +109,8 @@ class Session:
         elif action is Action.TEMPERATURE:
             sign = 1 if argument[0] == "+" else -1
             self._change_temperature(sign * len(argument) * TEMPERATURE_STEP)
+        elif action is Action.DIAL:
+            self._turn(argument)
         elif action is Action.HELP:
             self._help()
         elif number := self._existing_number(int(argument or self._selected)):
@@ -130,7 +134,7 @@ class Session:
         self._selected = 0
         try:
             with _echo_off(), self._out.status(self._text("writing", "dim")):
-                for post in self._persona.stream(prompt, self._batch.options):
+                for post in self._voice.stream(prompt, self._batch.options):
                     self._batch.posts.append(post.text)
                     self._show(len(self._batch.posts), post.text)
         except KeyboardInterrupt:
@@ -165,6 +169,11 @@ class Session:
         self._options = replace(self._options, temperature=new)
         limit = " (the limit)" if new == old else ""
         self._print(f"temperature {new}{limit}: r writes ten others", "dim")
+
+    def _turn(self, line: str) -> None:
+        """Turn a dial. Raises OptionError for a value that it does not take."""
+        self._options = with_dial(self._options, line)
+        self._print(f"{turned(self._options)}: r writes ten others", "dim")
 
     def _existing_number(self, number: int) -> int:
         """Return the number if there is such a post; otherwise explain, and return 0."""
@@ -201,11 +210,11 @@ class Session:
 
     def _save(self, number: int) -> None:
         """Append a post to the file of kept posts."""
-        file = self._persona.run.file(FILE)
+        file = self._run.file(FILE)
         if number in self._batch.saved:
             self._print(f"{number} is already saved in {file}", "dim")
             return
-        keep(self._persona.run, self._batch.row(number))
+        keep(self._run, {**self._batch.row(number), **self._voice.kept_with})
         self._batch.saved.add(number)
         self._print_done(f"saved {number}", self._batch.posts[number - 1])
         self._print(str(file), "dim")
@@ -215,10 +224,15 @@ class Session:
         for key, meaning in KEYS:
             self._out.print(labelled(key, meaning, width=width))
         self._print(ESCAPE, "dim")
-        self._print(f"Saved posts are in {self._persona.run.file(FILE)}", "dim")
+        self._print(f"Saved posts are in {self._run.file(FILE)}", "dim")
         self._print(
             f"The temperature is {self._options.temperature}; say --temperature 1.1 starts with "
             "another.",
+            "dim",
+        )
+        self._print(
+            "To put it on the web or take it to other programs: "
+            f"popinjay export {self._persona.name} --list",
             "dim",
         )
 
@@ -235,7 +249,7 @@ class Session:
 
     def _prompt(self) -> str:
         """Return the prompt of the input line: the persona's name and the temperature."""
-        name = self._persona.name
+        name = self._voice.name
         room = max(4, self._out.width // 3)
         name = name if len(name) <= room else name[: room - 1] + "…"
         if not self._has_line_editing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from popinjay.options import DIALS
 from popinjay.store.kept import FILE
 
 KEYS = (
@@ -12,6 +13,7 @@ KEYS = (
     ("r", "ten others with the same beginning"),
     ("u", "back to the ten posts before these"),
     ("+ -", "more or less daring: raise or lower the temperature; ++ is two steps"),
+    ("emoji=0.5", "turn a dial, such as emoji, hashtags or length; emoji= turns it back, = all"),
     ("3", "copy the third post (if your terminal allows it)"),
     ("s, s 3", f"save the post that you copied, or the third, to {FILE}"),
     ("?", "list these keys"),
@@ -28,6 +30,7 @@ class Action(Enum):
     REPEAT = auto()
     BACK = auto()
     TEMPERATURE = auto()
+    DIAL = auto()
     COPY = auto()
     SAVE = auto()
     HELP = auto()
@@ -39,6 +42,7 @@ _COMMANDS = (
     (re.compile(r"r()"), Action.REPEAT),
     (re.compile(r"u()"), Action.BACK),
     (re.compile(r"(\++|-+)"), Action.TEMPERATURE),
+    (re.compile(rf"((?:{'|'.join(DIALS)}) ?= ?[\d.,]*|=)"), Action.DIAL),
     (re.compile(r"(\d{1,2})"), Action.COPY),
     (re.compile(r"s ?(\d{0,2})"), Action.SAVE),
     (re.compile(r"(?:\?|help)()"), Action.HELP),

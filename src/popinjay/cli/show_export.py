@@ -50,7 +50,7 @@ def show_kinds(kinds: Sequence[Mapping[str, Any]], persona: str) -> None:
     table.add_column("what it is")
     for kind in kinds:
         for place, quant in enumerate(kind["quants"] or ("",)):
-            sizes = [size(kind["sizes"].get(model, {}).get(quant, 0)) for model in models]
+            sizes = [_size(kind["sizes"].get(model, {}).get(quant)) for model in models]
             table.add_row(
                 Text(kind["name"] if place == 0 else ""),
                 Text(quant or "-"),
@@ -60,9 +60,16 @@ def show_kinds(kinds: Sequence[Mapping[str, Any]], persona: str) -> None:
     out.print(table)
     out.print()
     if not persona:
-        out.print("Sizes are those of personas with these base models; of one: --list NAME")
+        out.print("Sizes are those of personas with these base models; of one: NAME --list")
     out.print("The first quant of a kind is its default.")
     out.print(f"Export: popinjay export {persona or 'NAME'} --to KIND", markup=False)
+
+
+def _size(bytes_: int | None) -> str:
+    """Return the size of an export; of those that write nothing, a word."""
+    if bytes_ is None:
+        return ""
+    return size(bytes_) if bytes_ else "nothing"
 
 
 def _description(kind: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ STATES = {  # for people: the states of `Summary`, and their styles
     "ready": ("ready", "green"),
     "stale": ("out of date", "yellow"),
     "unfinished": ("unfinished", "yellow"),
+    "making": ("being made", "cyan"),
     "failed": ("failed", "red"),
 }
 
@@ -53,7 +54,7 @@ def show_list(personas: Sequence[Summary], folder: Path) -> None:
     count = f"{len(personas):,} persona{'s' if len(personas) > 1 else ''}"
     out.print(f"\n{count}, {total}, in {folder}", soft_wrap=True)
     for persona in personas:
-        if persona.state != "ready":
+        if persona.state not in ("ready", "making"):
             out.print(f"What is missing: popinjay status {persona.name}", soft_wrap=True)
             break
 

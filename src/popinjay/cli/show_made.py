@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from popinjay.cli.consoles import console
+from popinjay.cli.made_again import make_again
 from popinjay.cli.progress import waiting
-from popinjay.cli.shell import shell_command
 from popinjay.cli.show_posts import print_rows, show_numbered
 
 if TYPE_CHECKING:
@@ -35,17 +35,8 @@ def _introduction(persona: Persona, repeatable: bool) -> Introduction:
 
     posts = persona.say(n=POSTS, seed=0)
     report = load_report(persona.run)
-    specs = persona.run.record.asked.specs
-    again = repeatable and specs and "-" not in specs
-    is_usual_name = persona.name == "-".join(sorted(persona.run.record.asked.authors))
-    name = {} if is_usual_name else {"name": persona.name}
     advice = [
-        (
-            one.text,
-            shell_command(["make", *specs], {**name, **one.options})
-            if again and one.options
-            else "",
-        )
+        (one.text, make_again(persona.run, one.options) if repeatable and one.options else "")
         for one in advice_on(persona.run, report)
     ]
     return Introduction(persona.name, posts, plain_verdict(report), advice)

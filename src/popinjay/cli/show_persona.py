@@ -54,6 +54,7 @@ def show_summary(summary: Summary) -> None:
     rows = {
         "made": f"{summary.made_at:%Y-%m-%d %H:%M} UTC" if summary.made_at else "",
         "authors": " & ".join(f"@{handle}" for handle in summary.handles),
+        "blend of": ", ".join(summary.blend),
         "whose": summary.whose or "not on record",
         "base": summary.base or "",
         "posts": "" if summary.posts is None else f"{summary.posts:,}",
@@ -116,8 +117,10 @@ def show_report(
     out.print(f"\nPage: {page}")
 
 
-def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
-    """Show what a persona was made from, as a tree, and then the earlier versions.
+def show_lineage(
+    name: str, artifacts: Sequence[Mapping[str, Any]], kept: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Show what a persona was made from, as a tree, then the earlier versions, and those kept.
 
     Each artifact is below the job that made it, and the job below the artifact that it used.
     """
@@ -128,7 +131,7 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
     # In the order in which they are made from one another: a base model can be older than posts.
     order = [kind.type for kind in KINDS]
     current = sorted(
-        (artifact for artifact in artifacts if artifact["state"] != "earlier"),
+        (artifact for artifact in artifacts if artifact["state"] not in ("earlier", "member")),
         key=lambda artifact: order.index(artifact["type"]),
     )
     if not current:
@@ -138,25 +141,42 @@ def show_lineage(name: str, artifacts: Sequence[Mapping[str, Any]]) -> None:
     def line(artifact: Mapping[str, Any]) -> Text:
         state = artifact["state"]
         details = f"{artifact['type']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
-        suffix = ("  ", f"({state})") if state != "fresh" else ("",)
+        suffix = ("  ", f"({state})") if state not in ("fresh", "member") else ("",)
         return Text.assemble((artifact["artifact"], "bold"), "  ", (details, "dim"), *suffix)
 
     tree = Tree(line(current[0]), guide_style="dim")
     branch = tree
     by_name = {artifact["artifact"]: artifact for artifact in artifacts}
-    shown = [current[0]["artifact"]]
+    branch_label = current[0]["artifact"]  # of the last artifact that was added to the tree
+    shown = [branch_label]
+
+    def add_used(job: Tree, label: str) -> None:
+        """Add what a job used and, if that is of a blend's member, what it was made from."""
+        is_new = label not in shown
+        added = job.add(Text.assemble(("with ", "dim"), line(by_name[label]) if is_new else label))
+        shown.append(label)
+        if is_new and by_name[label]["state"] == "member" and by_name[label]["job"]:
+            inner = added.add(Text(by_name[label]["job"], "cyan"))
+            for used in by_name[label]["uses"]:
+                add_used(inner, used)
+
     for artifact in current[1:]:
         if artifact["job"]:
             job = branch.add(Text(artifact["job"], "cyan"))
             for used in artifact["uses"]:
-                if used != shown[-1]:
-                    label = used if used in shown else line(by_name[used])
-                    job.add(Text.assemble(("with ", "dim"), label))
+                if used != branch_label:
+                    add_used(job, used)
             branch = job.add(line(artifact))
-            shown.append(artifact["artifact"])
+            branch_label = artifact["artifact"]
+            shown.append(branch_label)
     out.print(tree)
     for artifact in artifacts:
         if artifact["state"] == "earlier":
             uses = f" from {', '.join(artifact['uses'])}" if artifact["uses"] else ""
             details = f"{artifact['artifact']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
             out.print(Text(f"earlier: {details}{uses}", "dim"))
+    for version in kept:
+        label = version["version"]
+        number = label.rpartition(":")[2]
+        held = f"{size(version['bytes'])}, until {version['kept_at'][:10]}"
+        out.print(Text(f"kept here: {label}  {held}  popinjay restore {name} {number}"))

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from popinjay.options import SayOptions
     from popinjay.sampling.request import Tally
+    from popinjay.voice import Voice
 
 NUMBER_WIDTH = 2  # columns, so that ten posts are aligned
 GAP = 2  # columns between a number and its post
@@ -48,6 +50,20 @@ def with_prompt_dimmed(prompt: str, post: str) -> Text:
 def numbered(number: int, post: str, prompt: str = "") -> Table:
     """Return a post with its number before it."""
     return labelled(f"{number:>{NUMBER_WIDTH}}", with_prompt_dimmed(prompt, post))
+
+
+def show_members(voice: Voice, options: SayOptions) -> None:
+    """Say on standard error what a voice is made of, unless it is a persona as it was trained."""
+    if not voice.is_mixed and options.strength == 1:
+        return
+    parts = [f"{name} {weight:g}" for name, weight in voice.members.items()]
+    if voice.is_mixed:
+        parts.append("taking turns" if options.mix_by == "turn" else "mixed")
+    else:
+        parts = [voice.name]
+    if options.strength != 1:
+        parts.append(f"at strength {options.strength:g}")
+    print_error(f"{', '.join(parts)}.")
 
 
 def show_posts(posts: Iterator[str], count: int, doing: str, prompt: str = "") -> None:

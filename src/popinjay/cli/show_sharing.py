@@ -53,11 +53,13 @@ def _where(published: Mapping[str, Any], place: str) -> list[str]:
     ]
 
 
-def show_renamed(old: str, new: str, path: str) -> None:
-    """Say what a persona is called now."""
+def show_renamed(old: str, new: str, path: str, again: str) -> None:
+    """Say what a persona is called now, and the command that makes it `again`, if there is one."""
     out = console()
     out.print(f"{old} is now called {new}, in {path}", soft_wrap=True)
     out.print(f"Try it: popinjay say {new}")
+    if again:
+        out.print(f"Make it again, such as from newer posts: {again}", soft_wrap=True)
 
 
 def show_removed(name: str, freed: str, elsewhere: Sequence[tuple[str, str]]) -> None:
@@ -68,8 +70,8 @@ def show_removed(name: str, freed: str, elsewhere: Sequence[tuple[str, str]]) ->
         out.print(f"{what} It stays there: {place}")
 
 
-def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
-    """Show the posts that would be forgotten.
+def show_choice(what: str, texts: Sequence[str], also: Sequence[str], *, dry_run: bool) -> None:
+    """Show the posts that would be forgotten, and in which blends and cyborgs too.
 
     A dry run prints them as its result on standard output; otherwise they go to standard error.
     """
@@ -81,5 +83,7 @@ def show_choice(what: str, texts: Sequence[str], *, dry_run: bool) -> None:
         out.print(Text(f"  {one_line(text)}"), overflow="ellipsis", no_wrap=True)
     if len(texts) > MAX_SHOWN:
         out.print(f"  ... and {len(texts) - MAX_SHOWN:,} more")
+    if also:
+        out.print(f"Also in what has the same posts: {', '.join(also)}")
     if dry_run:
         out.print("Nothing was changed.")

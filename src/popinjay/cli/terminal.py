@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay.standard_streams import print_error
+
+if TYPE_CHECKING:
+    from popinjay.store.run import Run
 
 PREFIX = "popinjay: "
 
@@ -15,13 +18,24 @@ def show_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def show_still_known(name: str, what: str) -> None:
-    """Warn that a model still knows what was forgotten, unless `what` is empty."""
-    if what:
+def show_still_known(run: Run) -> None:
+    """Warn if a persona's model still knows what was forgotten. Raises PersonaError."""
+    from popinjay.store.forgotten import Forgotten, clearing_command
+
+    what = Forgotten.of(run).still_known(run).in_words()
+    if not what:
+        return
+    if run.record.blend:
         show_error(
-            f"warning: {name} was told to forget {what}, but its model learnt from it and knows it "
-            "until it is trained again.",
-            f"Train it again: popinjay forget {name} --retrain",
+            f"warning: the posts that {run.name} was blended from are not what they were: {what} "
+            "is forgotten, but its model knows it until it is blended again.",
+            f"After its members are trained again: {clearing_command(run)}",
+        )
+    else:
+        show_error(
+            f"warning: {run.name} was told to forget {what}, but its model learnt from it and "
+            "knows it until it is trained again.",
+            f"Train it again: {clearing_command(run)}",
         )
 
 

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from popinjay import plugins
 from popinjay.errors import OptionError
-from popinjay.exporting.exporter import Exported, Exporter, ExportRequest
+from popinjay.exporting.exporter import Exported, Exporter, ExportRequest, ModelSize
 
-__all__ = ["BUILT_IN", "GROUP", "ExportRequest", "Exported", "Exporter", "find", "names"]
+__all__ = [
+    "BUILT_IN",
+    "GROUP",
+    "ExportRequest",
+    "Exported",
+    "Exporter",
+    "ModelSize",
+    "find",
+    "names",
+]
 
 GROUP = "popinjay.exporters"  # of entry points
 BUILT_IN = {  # modules by name

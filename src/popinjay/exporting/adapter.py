@@ -7,7 +7,7 @@ from pathlib import Path
 
 from popinjay.errors import PersonaError
 from popinjay.exporting.about import About, about
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.models import bases
 from popinjay.models.adapter import CONFIG, WEIGHTS
@@ -44,25 +44,22 @@ the whole model, which is exact.
 """
 
 
-def check() -> None:
-    """Need nothing more: peft is needed only where the adapter is loaded."""
+def check(run: Run | None = None) -> None:
+    """Raise PersonaError if the persona was not tuned with LoRA."""
+    if run is not None:
+        _source(run)
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the adapter has: rank 16 on every layer, in 32 bits."""
-    return round(parameters * 0.15)
+    return round(model.parameters * 0.15)
 
 
 def export(request: ExportRequest) -> Exported:
     """Write the folder. Raises PersonaError if the persona was not tuned with LoRA."""
     run = request.run
     model = run.folder("model")
-    source = model if is_thin(model) else model / INSIDE
-    if not (source / CONFIG).is_file():
-        raise PersonaError(
-            f"{run.name!r} has no adapter: all weights of its model were trained.",
-            "Export it to transformers, which loads the whole model.",
-        )
+    source = _source(run)
     for name in (CONFIG, WEIGHTS):
         shutil.copyfile(source / name, request.folder / name)
     if (model / GENERATION_CONFIG).is_file():
@@ -76,6 +73,18 @@ def export(request: ExportRequest) -> Exported:
         "peft.PeftModel.from_pretrained(transformers.AutoModelForCausalLM.from_pretrained("
         f"{base!r}), {str(request.place)!r})",
     )
+
+
+def _source(run: Run) -> Path:
+    """Return the folder of a persona's adapter. Raises PersonaError if it has none."""
+    model = run.folder("model")
+    source = model if is_thin(model) else model / INSIDE
+    if not (source / CONFIG).is_file():
+        raise PersonaError(
+            f"{run.name!r} has no adapter: all weights of its model were trained.",
+            "Export it to transformers, which loads the whole model.",
+        )
+    return source
 
 
 def _base_folder(run: Run) -> Path | None:

@@ -14,7 +14,7 @@ from popinjay.exporting.exporter import STAGE, Exporter, ExportRequest
 from popinjay.options import ExportOptions
 from popinjay.store.files import storage_errors
 from popinjay.store.folders import recover_folder, replacing_folder
-from popinjay.store.forgotten import Forgotten
+from popinjay.store.forgotten import Forgotten, clearing_command
 from popinjay.store.journal import finish
 from popinjay.store.run import Run
 from popinjay.whose import KEEP_PRIVATE, MAY_BE_PUBLIC
@@ -66,11 +66,11 @@ def export(
     options = options or ExportOptions()
     exporter = find(kind)
     quant = quant_for(kind, exporter, options.quant)
-    exporter.check()
     place = (out or Path(f"{run.name}-{kind}")).expanduser().absolute()
     with run.locked(), storage_errors(str(place)):
         finish(run)
-        _check_model(run)
+        check_model(run)
+        exporter.check(run)
         _check_place(place, run, force=options.force)
         listener(Event(STAGE, EventKind.START, f"exporting {run.name} to {kind}"))
         with replacing_folder(place) as folder:
@@ -107,11 +107,13 @@ def quant_for(kind: str, exporter: Exporter, asked: str | None) -> str:
     return asked
 
 
-def _check_model(run: Run) -> None:
+def check_model(run: Run) -> None:
     """Raise PersonaError if there is no model yet."""
     if not run.folder("model").is_dir():
         raise PersonaError(
-            f"{run.name!r} has no model yet.", f"See how far it is: popinjay status {run.name}."
+            f"{run.name!r} has no model yet.",
+            f"See how far it is: popinjay status {run.name}.",
+            page_hint="It has one once it is trained.",
         )
 
 
@@ -159,8 +161,10 @@ def _warn(run: Run, listener: Listener, *, written: bool) -> None:
             Event(
                 STAGE,
                 EventKind.WARNING,
-                f"{run.name} was told to forget {known}, but its model knows it until it is "
-                f"trained again: popinjay forget {run.name} --retrain",
+                f"{run.name} was told to forget {known}, but its model knows it until: "
+                f"{clearing_command(run)}",
+                page_message=f"{run.name} was told to forget {known}, but its model knows it until "
+                f"it is {'blended' if run.record.blend else 'trained'} again.",
             )
         )
     if written and run.record.asked.whose not in MAY_BE_PUBLIC:

@@ -41,6 +41,14 @@ class ExportRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSize:
+    """How large a model is, of which an exporter estimates the size of an export."""
+
+    parameters: int
+    is_adapter: bool = False  # only the adapter is stored; exports hold it merged into its base
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """A model that another program can load."""
 
@@ -56,11 +64,16 @@ class Exporter(Protocol):
     NEEDS: str  # what it needs on this machine beside popinjay, as a noun; empty: nothing
     QUANTS: tuple[str, ...]  # the types of weights to choose from, the default first; may be empty
 
-    def check(self) -> None:
-        """Raise OptionError if this exporter cannot work here, as a package is missing."""
+    def check(self, run: Run | None = None) -> None:
+        """Check what can be checked at once; without a persona, only this machine.
 
-    def estimate(self, parameters: int, quant: str) -> int:
-        """Return about how many bytes are written for a model of so many parameters; 0: none."""
+        Raises:
+            OptionError: If this exporter cannot work here, as a package is missing.
+            PersonaError: If the persona cannot be exported in this format.
+        """
+
+    def estimate(self, model: ModelSize, quant: str) -> int:
+        """Return about how many bytes are written for a model of this size; 0: none."""
 
     def export(self, request: ExportRequest) -> Exported:
         """Export a persona's model.

@@ -13,7 +13,8 @@ from typing import Any
 
 from popinjay.exporting import gguf
 from popinjay.exporting.about import About, about
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
+from popinjay.store.run import Run
 
 HELP = "a folder for Ollama: the GGUF file with its Modelfile, template and params"
 NEEDS = ""
@@ -37,13 +38,13 @@ without the first command: `template` and `params` are read there.
 {license}"""
 
 
-def check() -> None:
+def check(run: Run | None = None) -> None:
     """Need nothing more: Ollama itself is needed only where the folder is used."""
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the folder has."""
-    return gguf.estimate(parameters, quant)
+    return gguf.estimate(model, quant)
 
 
 def export(request: ExportRequest) -> Exported:

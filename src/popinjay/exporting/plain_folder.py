@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from popinjay.errors import PersonaError
-from popinjay.exporting.exporter import ExportRequest
+from popinjay.exporting.exporter import ExportRequest, ModelSize
 from popinjay.models import bases
 from popinjay.models.language_model import write_whole
 from popinjay.models.model_files import is_thin
@@ -31,9 +31,9 @@ def plain_folder(request: ExportRequest) -> Path:
     return request.place
 
 
-def estimate_plain(parameters: int) -> int:
-    """Return the bytes of a whole model in float32."""
-    return 4 * parameters
+def estimate_plain(model: ModelSize) -> int:
+    """Return about how many bytes are written: those of an adapter's whole model in float32."""
+    return 4 * model.parameters if model.is_adapter else 0
 
 
 def copy_terms(run: Run, folder: Path) -> None:

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from popinjay.errors import OptionError
-from popinjay.exporting import find, names
+from popinjay.errors import OptionError, PopinjayError
+from popinjay.exporting import ModelSize, find, names
 from popinjay.models import bases
-from popinjay.models.model_files import files_of
+from popinjay.models.model_files import files_of, is_thin
 from popinjay.models.weights import Weights
 from popinjay.store.run import Run
 
@@ -25,8 +25,9 @@ class Kind:
         help: What the format is and which programs load it.
         needs: What it needs on this machine; empty for nothing.
         quants: The types of weights to choose from, the default first.
-        problem: Why it can't work here; empty if it can.
-        sizes: About how many bytes it writes by model and by type of weights.
+        problem: Why it can't work here, or not for this persona; empty if it can.
+        sizes: About how many bytes it writes by model and by type of weights. 0: nothing is
+            written, as the persona's own folder is loaded as it is.
     """
 
     name: str
@@ -37,18 +38,26 @@ class Kind:
     sizes: dict[str, dict[str, int]]
 
 
-def kinds(run: Run | None = None) -> list[Kind]:
-    """Return all exporters with the sizes of a persona's exports, or of those of typical bases."""
-    models = {run.name: parameters_of(run)} if run else _typical()
-    return [_kind(name, models) for name in names()]
+def kinds(run: Run | None = None, *, for_page: bool = False) -> list[Kind]:
+    """Return all exporters with the sizes of a persona's exports, or of those of typical bases.
+
+    Raises BaseModelError if the files of the persona's model can't be read.
+
+    Args:
+        run: The persona.
+        for_page: Whether problems are worded for the page, where no command can be typed.
+    """
+    models = {run.name: size_of(run)} if run else _typical()
+    return [_kind(name, models, run, for_page=for_page) for name in names()]
 
 
-def parameters_of(run: Run) -> int:
-    """Return the number of weights of a persona's model. Raises BaseModelError."""
-    return _count(files_of(run.folder("model")).folder)
+def size_of(run: Run) -> ModelSize:
+    """Return the size of a persona's model. Raises BaseModelError."""
+    model = run.folder("model")
+    return ModelSize(_count(files_of(model).folder), is_thin(model))
 
 
-def _kind(name: str, models: dict[str, int]) -> Kind:
+def _kind(name: str, models: dict[str, ModelSize], run: Run | None, *, for_page: bool) -> Kind:
     """Return the row of an exporter; one that is broken says so in its row."""
     try:
         exporter = find(name)
@@ -56,18 +65,18 @@ def _kind(name: str, models: dict[str, int]) -> Kind:
         return Kind(name, "", "", (), error.message, {})
     problem = ""
     try:
-        exporter.check()
-    except OptionError as error:
-        problem = f"{error.message} {error.hint}".strip()
+        exporter.check(run)
+    except PopinjayError as error:
+        problem = f"{error.message} {error.page_hint if for_page else error.hint}".strip()
     sizes = {
-        model: {quant: exporter.estimate(count, quant) for quant in exporter.QUANTS or ("",)}
-        for model, count in models.items()
+        name: {quant: exporter.estimate(model, quant) for quant in exporter.QUANTS or ("",)}
+        for name, model in models.items()
     }
     return Kind(name, exporter.HELP, exporter.NEEDS, exporter.QUANTS, problem, sizes)
 
 
-def _typical() -> dict[str, int]:
-    return {name: _parameters(bases.row(name)) for name in TYPICAL}
+def _typical() -> dict[str, ModelSize]:
+    return {name: ModelSize(_parameters(bases.row(name))) for name in TYPICAL}
 
 
 def _parameters(base: bases.Base) -> int:

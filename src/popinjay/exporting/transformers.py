@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.plain_folder import estimate_plain, plain_folder
+from popinjay.store.run import Run
 
 HELP = (
     "a folder that transformers loads, and all that reads its models; nothing is written, unless "
@@ -13,13 +14,13 @@ NEEDS = ""
 QUANTS: tuple[str, ...] = ()
 
 
-def check() -> None:
+def check(run: Run | None = None) -> None:
     """Need nothing more."""
 
 
-def estimate(parameters: int, quant: str) -> int:
-    """Return the bytes that are written if the persona is an adapter."""
-    return estimate_plain(parameters)
+def estimate(model: ModelSize, quant: str) -> int:
+    """Return about how many bytes are written: none, unless the persona is an adapter."""
+    return estimate_plain(model)
 
 
 def export(request: ExportRequest) -> Exported:

@@ -16,15 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from popinjay.events import Event, EventKind, Listener, ignore
-from popinjay.forgetting.selection import PLACES, Choice, choose
-from popinjay.post import handle_of, read_json, read_posts
+from popinjay.forgetting.derived import Derived, derived_from, locked
+from popinjay.forgetting.selection import Choice, choose
+from popinjay.post import PLACES, handle_of, read_json, read_posts
 from popinjay.sources.network.mirror import all_mirrors
 from popinjay.stages.collect import in_words
-from popinjay.store import kept, make_log
+from popinjay.store import kept, make_log, versions
 from popinjay.store.files import content_hash
-from popinjay.store.forgotten import FILE, MARKS, Forgotten, marks_of
+from popinjay.store.forgotten import (
+    FILE,
+    MARKS,
+    Forgotten,
+    check_no_blend,
+    clearing_command,
+    marks_of,
+)
 from popinjay.store.index_file import INDEX
-from popinjay.store.job_events import drop_samples
+from popinjay.store.job_events import drop_exports, drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.outputs import partial_name
 from popinjay.store.record import Record
@@ -49,6 +57,21 @@ LEARNT = ("train.jsonl", "validation.jsonl")
 
 
 @dataclass(frozen=True)
+class AlsoForgot:
+    """What a blend or cyborg forgot with another persona."""
+
+    persona: str
+    kind: str  # blend or cyborg
+    removed: dict[str, int]  # file -> lines
+    still_known: Forgotten
+    command: str  # after which its model does not know it any more
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**vars(self), "still_known": self.still_known.to_json()}
+
+
+@dataclass(frozen=True)
 class Forgot:
     """What was forgotten, and what the model still knows."""
 
@@ -56,6 +79,7 @@ class Forgot:
     removed: dict[str, int] = field(default_factory=dict)  # file -> lines; posts may be repeated
     files: tuple[str, ...] = ()  # files and folders made from it, which were removed completely
     still_known: Forgotten = field(default_factory=Forgotten)
+    also: tuple[AlsoForgot, ...] = ()  # blends and cyborgs that have the same posts
 
 
 def forget(
@@ -69,8 +93,9 @@ def forget(
 ) -> Forgot:
     """Forget posts, or authors with all their posts; with both, these posts of these authors.
 
-    Raises PersonaError for a post or an author that does not exist or is ambiguous, and if no post
-    would be left.
+    Blends and cyborgs beside the persona that have the same posts forget them too. Raises
+    PersonaError for a post or an author that does not exist or is ambiguous, and if no post would
+    be left, and PersonaBusy if a persona that has to forget it is being made.
 
     Args:
         run: The persona.
@@ -82,17 +107,24 @@ def forget(
     """
     with run.locked():
         finish(run)
+        check_no_blend(run, "whose posts these are")
         before = Forgotten.of(run)
         choice = choose(run, before, ids, [handle_of(author) for author in authors], containing)
         asked = choice.asked
         new = choice.new
         gone = Gone()
+        also: list[AlsoForgot] = []
         if new:
+            derived = derived_from(run, choice.posts)
+            choice = replace(choice, also=tuple(one.run.name for one in derived))
             if agree is not None and not agree(choice):
                 return Forgot(Forgotten())
             listener(Event(STAGE, EventKind.START, "forgetting"))
             notes = _notes_before(run, new)
-            gone = _remove(run, before, new)
+            with locked(derived, choice.posts) as held:
+                # First: if the process is killed, the same call finds the posts again.
+                also = [_forget_too(one, listener) for one in held]
+                gone = _remove(run, before, new)
             for note in (*notes, *_notes_after(run, gone)):
                 listener(Event(STAGE, EventKind.NOTE, note))
         # Also what an earlier call could not remove because a tracker could not be reached.
@@ -104,7 +136,23 @@ def forget(
         else f"forgotten before, nothing to do: {asked.in_words()}"
     )
     listener(Event(STAGE, EventKind.DONE, said))
-    return Forgot(asked, gone.lines, gone.files, known)
+    return Forgot(asked, gone.lines, gone.files, known, tuple(also))
+
+
+def _forget_too(derived: Derived, listener: Listener) -> AlsoForgot:
+    """Forget in a blend or cyborg what another persona forgets; its lock is held."""
+    run = derived.run
+    gone = _remove(run, Forgotten.of(run), derived.new)
+    _notes_after(run, gone)  # removes what jobs keep of it
+    ledger.remove_marked(run, STAGE, listener)
+    known = Forgotten.of(run).still_known(run)
+    until = f" Its model knows it until: {clearing_command(run)}" if known else ""
+    said = f"Forgotten in the {derived.kind} {run.name} too, which has the same posts.{until}"
+    listener(Event(STAGE, EventKind.NOTE, said))
+    for place in sorted(run.record.published):
+        text = f"What was published of {run.name} to {place} still knows it."
+        listener(Event(STAGE, EventKind.NOTE, text))
+    return AlsoForgot(run.name, derived.kind, gone.lines, known, clearing_command(run))
 
 
 # notes for the user
@@ -154,6 +202,11 @@ def _notes_after(run: Run, gone: Gone) -> list[str]:
         notes.append(
             f"{count:,} posts written during training were removed from the events of its jobs."
         )
+    if count := drop_exports(run.path.parent, run.name):
+        notes.append(
+            f"{count:,} of its exports went too, that the page had made: delete other copies "
+            "yourself, and export again."
+        )
     if gone.files:
         notes.append(f"Removed with it, as they were made from it: {', '.join(gone.files)}.")
     return notes
@@ -191,6 +244,7 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
         _mark(run, change, before.still_known(run), learnt.still_known(run))
         change.path(RECORD).write_bytes(_record(run, change, whole, rows).to_bytes())
         derived = [name for name in _derived(run, new) if run.file(name).exists()]
+        derived += versions.paths(versions.holding(run, new.covers))
         for name in derived:
             change.remove(name)
         change.commit()

@@ -13,8 +13,6 @@ from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Run
 from popinjay.trackers import ledger
 
-PLACES = 10**8  # an id below this is a post's place in its file, not the id of a site
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -23,6 +21,7 @@ class Choice:
     asked: Forgotten
     new: Forgotten  # what of it was not forgotten before
     posts: tuple[Post, ...]  # the lines of `posts.jsonl` to be removed; ids may be repeated
+    also: tuple[str, ...] = ()  # names of blends and cyborgs that have the same posts
 
     def in_words(self) -> str:
         """Return how much would be removed, without ids and texts."""
@@ -36,7 +35,7 @@ class Choice:
     def to_json(self) -> dict[str, Any]:
         """Return every post that would be removed, for JSON."""
         posts = [{"author": post.author, "id": post.id, "text": post.text} for post in self.posts]
-        return {"posts": posts, "authors": sorted(self.new.authors)}
+        return {"posts": posts, "authors": sorted(self.new.authors), "also": list(self.also)}
 
 
 def choose(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from popinjay.text.words import is_inside_word
@@ -20,7 +21,10 @@ MAX_CHARACTER_BYTES = 4  # of a character in UTF-8
 # that are less than a character. Bytes that begin no character count as part of a word, because
 # they can't follow a whole one.
 SYMBOL_BYTES = frozenset((0xE2, 0xEF, 0xF0))
+LATER = 3  # times the number of a token, by which that with a space is much later
+CONTINUATION_BYTES = (0x80, 0xBF)  # the second and later bytes of a character
 SENTENCE_PIECE_DECODERS = ("Replace", "ByteFallback", "Fuse")
+_SMALL_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 class Pieces(list[bytes]):
@@ -61,6 +65,17 @@ class Pieces(list[bytes]):
         return found
 
     @functools.cached_property
+    def fragments(self) -> list[int]:
+        """The tokens that texts hardly begin with, in order: ends of words and of characters.
+
+        Tokens are numbered as they were merged, the most frequent first. So small letters that have
+        a token with a space before them only much later ("ing"), or never ("ification"), are mostly
+        inside of words.
+        """
+        spaced = {piece[1:]: token for token, piece in enumerate(self) if piece[:1] == b" "}
+        return [token for token, piece in enumerate(self) if _is_fragment(token, piece, spaced)]
+
+    @functools.cached_property
     def _order(self) -> list[int]:
         """The tokens in the order of their bytes."""
         return sorted(range(len(self)), key=self.__getitem__)
@@ -70,6 +85,18 @@ def goes_on_with_word(start: bytes) -> bool:
     """Return whether text with these first bytes, at least one, continues a word before it."""
     text = start[:MAX_CHARACTER_BYTES].decode("utf-8", "ignore")
     return is_inside_word(text[0]) if text else start[0] not in SYMBOL_BYTES
+
+
+def _is_fragment(token: int, piece: bytes, spaced: Mapping[bytes, int]) -> bool:
+    """Return whether texts hardly begin with a token; `spaced` has those that follow a space."""
+    if not piece:
+        return False
+    if CONTINUATION_BYTES[0] <= piece[0] <= CONTINUATION_BYTES[1]:
+        return True
+    found = _SMALL_WORD.match(piece.decode("utf-8", "ignore"))
+    if found is None or not found[0][0].islower():
+        return False
+    return spaced.get(found[0].encode(), LATER * token + 1) > LATER * token
 
 
 def byte_pieces(tokenizer: Tokenizer) -> Pieces | None:

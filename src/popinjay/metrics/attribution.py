@@ -138,6 +138,10 @@ class CandidateAuthors:
             self.counts[stay],
         )
 
+    def with_more(self, posts: Mapping[str, Sequence[str]]) -> CandidateAuthors:
+        """Return the candidates and those with these names and posts, however few."""
+        return self._and(self.of(posts)) if posts else self
+
     def _and(self, more: CandidateAuthors) -> CandidateAuthors:
         import numpy as np
 

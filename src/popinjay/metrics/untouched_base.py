@@ -15,7 +15,7 @@ from typing import Any
 
 from popinjay.store.caches import keep_entry, measured_folder, read_entry
 
-WRITING = 1  # increased when a base would now write other posts from the same seed
+WRITING = 2  # increased when a base would now write other posts from the same seed
 SCORING = 1  # increased when a base's bits of the same posts would now be others
 
 

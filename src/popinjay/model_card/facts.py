@@ -14,6 +14,8 @@ from popinjay.models import bases
 from popinjay.options import CardOptions
 from popinjay.post import Author, read_authors
 from popinjay.report.schema import Report
+from popinjay.store.blend_member import BlendMember
+from popinjay.store.forgotten import Forgotten
 from popinjay.store.run import Run
 from popinjay.store.stage_table import IMAGES, PICTURE, PICTURE_FILE
 
@@ -44,6 +46,8 @@ class Facts:
         datasets: Of the hub, if the posts were published too.
         base: The record beside the base's weights.
         page: The address of its web page, if that was published too.
+        members: The models whose weights were added up, if it is a blend.
+        still_known: What the model knows though it was forgotten, in words; empty for nothing.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Facts:
     datasets: Sequence[str] = ()
     base: Mapping[str, Any] = field(default_factory=dict)
     page: str = ""
+    members: Sequence[BlendMember] = ()
+    still_known: str = ""
 
 
 def gather(
@@ -103,6 +109,8 @@ def gather(
         avatars=avatar_files(images or run.file(IMAGES), authors),
         excerpt=excerpt(run, find("samples.jsonl"), find("train.jsonl")),
         base=record.trained.base_record or bases.record(bases.row(record.trained.base)),
+        members=record.blend,
+        still_known=Forgotten.of(run).still_known(run).in_words(),
     )
 
 

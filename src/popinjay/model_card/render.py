@@ -13,12 +13,14 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from popinjay import __version__, project_links
+from popinjay.metrics.each_author import EACH_AUTHOR
 from popinjay.metrics.measure import AUTHOR, BASE, MARKOV, PERSONA
 from popinjay.metrics.suite import METRICS
 from popinjay.model_card.facts import Facts, describe_base
 from popinjay.model_card.images import PIPELINE
 from popinjay.model_card.names import isolate, tidy, title
 from popinjay.post import Author
+from popinjay.report import labels
 from popinjay.report.labels import shown
 from popinjay.report.schema import Report
 from popinjay.report.verdict import can_be_given, plain_verdict
@@ -57,6 +59,7 @@ def render(facts: Facts, *, model: str | None = None) -> str:
         base=base,
         license=base["license"],
         whose=whose,
+        statements={name: answer.statement for name, answer in WHOSE.items()},
         is_living=is_living,
         rights=whose.rights if whose else Whose.rights,
         alt_text=alt_text(facts),
@@ -96,14 +99,14 @@ def _joined(names: Sequence[str], escape: Callable[[str], Markup]) -> Markup:
 def _compared(report: Report) -> list[tuple[str, list[str]]]:
     """Return the rows of the table that compares the persona with its controls."""
     rows = []
-    for metric in METRICS:
-        measure = report.measure(metric.name)
-        for label in metric.labels:
+    for name in [*(metric.name for metric in METRICS), *EACH_AUTHOR]:
+        measure = report.measure(name)
+        for label in labels.rows(name, measure):
             if label.on_card:
                 found = [measure.get(source, label.key) for source in COMPARED]
                 if any(found):  # what could not be measured has no row
                     cells = [shown(one, label.format) if one else "" for one in found]
-                    rows.append((f"{label.title}: {label.remark}", cells))
+                    rows.append((": ".join(filter(None, (label.title, label.remark))), cells))
     return rows
 
 

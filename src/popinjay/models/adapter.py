@@ -36,7 +36,8 @@ class Adapter:
         self._tensors = Weights(folder, WEIGHTS)
         try:
             config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            self._scale = float(config["lora_alpha"]) / int(config["r"])
+            self.rank = int(config["r"])
+            self.scale = float(config["lora_alpha"]) / self.rank
             # GPT-2's weights are (inputs, outputs)
             self._is_transposed = bool(config["fan_in_fan_out"])
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
@@ -46,13 +47,18 @@ class Adapter:
         names = (name.removeprefix(PREFIX) for name in self._tensors)
         self.layers = [name.removesuffix(A) for name in names if name.endswith(A)]
 
+    def factors(self, layer: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the matrices A (rank, inputs) and B (outputs, rank) of a layer, not yet scaled."""
+        a = as_float32(self._tensors[f"{PREFIX}{layer}{A}"])
+        b = as_float32(self._tensors[f"{PREFIX}{layer}{B}"])
+        return a, b
+
     def delta(self, layer: str) -> NDArray[np.float32]:
         """Compute what is added to the weights of a layer, in their shape."""
         import numpy as np
 
-        a = as_float32(self._tensors[f"{PREFIX}{layer}{A}"])  # (rank, inputs)
-        b = as_float32(self._tensors[f"{PREFIX}{layer}{B}"])  # (outputs, rank)
-        product = (b @ a) * np.float32(self._scale)
+        a, b = self.factors(layer)
+        product = (b @ a) * np.float32(self.scale)
         return product.T if self._is_transposed else product
 
     def fingerprint(self) -> str:
@@ -70,9 +76,9 @@ class AdaptedWeights(Mapping[str, "NDArray[Any]"]):
         """Merge an adapter. Raises BaseModelError if it does not fit the base."""
         self._base = base
         self._adapter = adapter
-        found = {_inner(name): name for name in base}
+        found = {inner_name(name): name for name in base}
         try:
-            self._layers = {found[_inner(f"{layer}.weight")]: layer for layer in adapter.layers}
+            self._layers = {found[inner_name(f"{layer}.weight")]: layer for layer in adapter.layers}
         except KeyError as error:
             raise does_not_fit(adapter) from error
 
@@ -95,6 +101,10 @@ class AdaptedWeights(Mapping[str, "NDArray[Any]"]):
     def shapes(self) -> dict[str, NDArray[Any]]:
         """Return placeholders with the tensors' shapes, which take no memory."""
         return self._base.shapes()
+
+    def dtype_of(self, name: str) -> str:
+        """Return a tensor's dtype."""
+        return "F32" if name in self._layers else self._base.dtype_of(name)
 
     def release(self) -> None:
         """Give back the memory of what has been read from the base's file."""
@@ -131,6 +141,6 @@ def does_not_fit(adapter: Adapter) -> BaseModelError:
     )
 
 
-def _inner(name: str) -> str:
+def inner_name(name: str) -> str:
     """Return a tensor's name without the model's prefix, which some files lack."""
     return name.removeprefix("transformer.").removeprefix("model.")

@@ -25,6 +25,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the file."""
+    text = json.dumps(config, indent=2, sort_keys=True)
+    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+
+
 def unreadable(folder: Path, why: object) -> BaseModelError:
     """Return the error for a file that can't be read."""
     return BaseModelError(

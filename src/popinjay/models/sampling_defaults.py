@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from popinjay.models.generation_config import FILE, UNREADABLE, read_config, unreadable
+from popinjay.models.generation_config import (
+    UNREADABLE,
+    read_config,
+    unreadable,
+    write_config,
+)
 from popinjay.options import Sampling, SayOptions
 
 PLAIN = Sampling(1.0, 0.95)  # HuggingTweets' settings, for models whose config gives none
@@ -30,8 +34,7 @@ def read_sampling(folder: Path) -> Sampling:
 
 def write_sampling(folder: Path, sampling: Sampling) -> None:
     """Set the defaults in a model folder's generation_config.json."""
-    text = json.dumps(read_config(folder) | sampling._asdict(), indent=2, sort_keys=True)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    write_config(folder, read_config(folder) | sampling._asdict())
 
 
 def unprompted_settings(given: Sampling, seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from popinjay.errors import BaseModelError
 from popinjay.store.caches import file_hash
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 FILE = "model.safetensors"
 MAX_HEADER_BYTES = 100_000_000  # as in the safetensors library
 DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+
+class AnyWeights(Protocol):
+    """The tensors of a model by name, as they are in a file or with an adapter merged in."""
+
+    def __getitem__(self, name: str, /) -> NDArray[Any]:
+        """Return a tensor."""
+
+    def shapes(self) -> dict[str, NDArray[Any]]:
+        """Return placeholders with the tensors' shapes."""
+
+    def dtype_of(self, name: str) -> str:
+        """Return a tensor's dtype."""
+
+    def release(self) -> None:
+        """Give back the memory of what has been read."""
 
 
 class Weights(Mapping[str, "NDArray[Any]"]):
@@ -73,6 +89,10 @@ class Weights(Mapping[str, "NDArray[Any]"]):
             name: np.broadcast_to(np.float32(0), entry["shape"])
             for name, entry in self._entries.items()
         }
+
+    def dtype_of(self, name: str) -> str:
+        """Return a tensor's dtype, as a key of `DTYPES`."""
+        return str(self._entries[name]["dtype"])
 
     def release(self) -> None:
         """Give back the memory of what has been read; it is read again if it is needed again."""

@@ -6,7 +6,7 @@ from popinjay.errors import PublishError
 from popinjay.model_card.facts import describe_base, gather
 from popinjay.options import CardOptions
 from popinjay.publishing.model_content import TERMS_FILES
-from popinjay.store.forgotten import Forgotten
+from popinjay.store.forgotten import Forgotten, clearing_command
 from popinjay.store.run import Run, State
 from popinjay.whose import MAY_BE_PUBLIC, WHOSE
 
@@ -16,9 +16,9 @@ def check_finished(run: Run) -> None:
     for stage, state in run.states().items():
         if state is not State.FRESH:
             again = (
-                f"popinjay forget {run.name} --retrain"
-                if Forgotten.of(run).still_known(run)
-                else "popinjay make SPEC"
+                clearing_command(run)
+                if run.record.blend or Forgotten.of(run).still_known(run)
+                else f"popinjay make SPEC --name {run.name}"
             )
             how = "has failed" if state is State.FAILED else f"is {state.value}"
             raise PublishError(
@@ -33,7 +33,7 @@ def check_whose(run: Run, *, private: bool) -> None:
     if not private and not _may_be_public(run):
         raise PublishError(
             f"{_claim(run)}: it may be published in private only.",
-            f"Add --private. {_SAY_WHOSE}",
+            f"Add --private. {_say_whose(run)}".rstrip(),
             page_hint="Publish it privately. If that is not so, make it again and say whose words "
             "these are.",
         )
@@ -45,16 +45,20 @@ def check_may_be_public(run: Run) -> None:
         raise PublishError(
             f"{_claim(run)}: it may be published in private only, and GitHub Pages are public.",
             f"For a private page: --to space:you/{run.name} --private. For yourself: popinjay "
-            f"export {run.name} --to web. {_SAY_WHOSE}",
+            f"export {run.name} --to web. {_say_whose(run)}".rstrip(),
             page_hint="Publish it as a private Space. If that is not so, make it again and say "
             "whose words these are.",
         )
 
 
-_SAY_WHOSE = (
-    "If that is not so, say whose words these are: popinjay make SPEC "
-    f"--whose {'|'.join(MAY_BE_PUBLIC)}"
-)
+def _say_whose(run: Run) -> str:
+    """Return how to correct it: not for a blend, of which its members decide."""
+    if run.record.blend:
+        return ""
+    return (
+        "If that is not so, say whose words these are: popinjay make SPEC "
+        f"--name {run.name} --whose {'|'.join(MAY_BE_PUBLIC)}"
+    )
 
 
 def _may_be_public(run: Run) -> bool:

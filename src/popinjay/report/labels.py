@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from popinjay.events import StopReason
+from popinjay.metrics.each_author import EACH_AUTHOR
 from popinjay.metrics.intervals import Estimate
 from popinjay.metrics.measure import (
     AUTHOR,
@@ -34,8 +35,8 @@ SOURCES = {
 }
 TOLD_APART_SOURCES = {
     PERSONA: SOURCES[PERSONA],
-    AUTHOR: "The author against themselves",
-    EARLIER: "Newest posts against older",
+    AUTHOR: "Two halves of the held-out posts",
+    EARLIER: "Held-out posts against learnt ones",
     BASE: SOURCES[BASE],
     MARKOV: SOURCES[MARKOV],
 }
@@ -69,7 +70,7 @@ _METRICS: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
 
 def title(name: str) -> str:
     """Return the heading of a metric; its name if this version does not know the metric."""
-    metric = _METRICS.get(name)
+    metric = _METRICS.get(name) or EACH_AUTHOR.get(name)
     return metric.title if metric else name.replace("_", " ").capitalize()
 
 
@@ -85,6 +86,8 @@ def rows(name: str, measure: Measure) -> list[Label]:
     form = known[0].format if known else Format.DECIMAL
     keys = dict.fromkeys(key for numbers in measure.sources.values() for key in numbers)
     labelled = {row.key for row in known}
+    if name in EACH_AUTHOR:
+        return [EACH_AUTHOR[name].label(key) for key in keys]
     plain = [Label(key, key or title(name), format=form) for key in keys if key not in labelled]
     return [*known, *plain]
 

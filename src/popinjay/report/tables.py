@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from popinjay.metrics.measure import AUTHOR, BASE, ONLY, PERSONA
+from popinjay.metrics.two_sample_test import EARLIER
 from popinjay.report import labels
 from popinjay.report.charts import Side
 from popinjay.report.labels import BITS, BITS_TITLE, SETTINGS, SOURCES, UNKNOWN, percent, shown
@@ -91,9 +92,12 @@ def tiles(sides: Sequence[Side]) -> list[Tile]:
     """Return the numbers that say most, each with the control that gives it meaning."""
     found: list[Tile | None] = []
     if can_be_given(sides[0].report):  # with few posts an AUC is a coin that was tossed a few times
-        self_split = "the author against themselves"
+        halves = "two halves of the author’s held-out posts"
         coin = "50% is a coin toss, and less is no better"
-        found.append(_tile(sides, "told_apart", ONLY, self_split, coin))
+        earlier = sides[0].report.measure("told_apart").get(EARLIER)
+        against = f"held-out posts against learnt ones: {percent(earlier.value)}" if earlier else ""
+        besides = "; ".join(filter(None, (against, coin)))
+        found.append(_tile(sides, "told_apart", ONLY, halves, besides))
     found.append(_tile(sides, "taken_for", ONLY, AUTHORS_POSTS))
     found.append(_tile(sides, "copying", "run", AUTHORS_POSTS))
     found.append(

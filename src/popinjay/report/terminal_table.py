@@ -84,7 +84,10 @@ def closing_lines(
         yield COIN
     if earlier := told_apart.get(EARLIER):
         found = shown(earlier, labels.label("told_apart").format, interval=everything)
-        yield f"The author's newest posts against older ones: told apart {found}."
+        yield (
+            "Two controls: the author's number in that row is for two halves of the held-out "
+            f"posts; the held-out posts are told from those it learnt {found}."
+        )
     posts = report.posts
     if None not in (posts.samples, posts.held_out, posts.train):
         yield (

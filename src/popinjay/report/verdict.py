@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from popinjay.metrics.attribution import LEAST_OTHERS
-from popinjay.metrics.measure import AUTHOR, BASE, PERSONA, Measure
+from popinjay.metrics.measure import AUTHOR, BASE, PERSONA
 from popinjay.metrics.two_sample_test import EARLIER
 from popinjay.report.people import People, people
 from popinjay.report.schema import PostCounts, Report
@@ -48,8 +48,8 @@ def short_verdict(report: Report) -> str:
         return "Too few posts to judge"
     if _copies_much(report):
         return "Copies much of its source"
-    if _often(report) is not None:
-        return f"{_often(report)} told by style".capitalize()
+    if (often := _often(report)) is not None:
+        return f"{'perhaps' if _may_be_chance(report) else often} told by style".capitalize()
     if report.measure("told_apart").get(PERSONA) is None:
         return ""
     if _invented(report) > MANY_INVENTED:
@@ -120,6 +120,11 @@ def _style(report: Report, who: People) -> str:
     beside = "; guessing is right 50 times"
     if has_control := reachable > SAME_AUTHOR_AUC:
         beside = f", and {_in_100(reachable)} {_task(source, who)}"
+    if often and _may_be_chance(report):
+        return (
+            f"By style alone, a program can perhaps tell it from {who.name}: {right}{beside}; "
+            "the difference may be chance, and more held-out posts would tell."
+        )
     if often:
         can = "can only seldom" if often == "seldom" else f"can {often}"
         return f"By style alone, a program {can} tell it from {who.name}: {right}{beside}."
@@ -146,6 +151,8 @@ def _style_of_a_copy(report: Report, who: People) -> str:
         return ""
     often = _often(report)
     can = "can't" if often is None else f"can {often}"
+    if often and _may_be_chance(report):
+        can = "can perhaps"
     why = ", but copies have their author's style" if often in (None, "seldom") else ""
     return f"By style alone, a program {can} tell it from {who.name}{why}."
 
@@ -224,11 +231,6 @@ def notes(report: Report) -> tuple[str, ...]:
             f"Only {count:,} of the author's posts were held out to compare with: intervals are "
             "wide, and a small difference means nothing."
         )
-    if can_be_given(report) and _may_be_chance(told_apart):
-        found.append(
-            "That it is told apart more often than the author's own posts may be chance: with more "
-            "held-out posts the interval would be narrower."
-        )
     if (alike := taken_for.counts["same_language"]) < LEAST_OTHERS:
         found.append(
             f"Only {alike} of the {taken_for.counts['others']} other authors write in this "
@@ -248,8 +250,7 @@ def notes(report: Report) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _may_be_chance(told_apart: Measure) -> bool:
-    """Return whether the persona's AUC is higher than the author's, but perhaps by chance."""
-    found = told_apart.estimate(PERSONA)
-    reachable = max(told_apart.estimate(one).value for one in (AUTHOR, EARLIER))
-    return found.low <= reachable < found.value - MARGIN
+def _may_be_chance(report: Report) -> bool:
+    """Return whether the interval of the persona's AUC contains what could be reached."""
+    found = report.measure("told_apart").get(PERSONA)
+    return found is not None and found.low < found.value and found.low <= _control(report)[1]

@@ -16,6 +16,7 @@ class GeneratedPost:
     text: str
     tokens: int  # sampled for it, those of a sentence that was taken off again included
     finished: bool  # ended by the model, or at the end of a sentence
+    by: str = ""  # which of several personas wrote it, if they take turns
 
 
 @dataclass(frozen=True, slots=True)

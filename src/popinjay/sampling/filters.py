@@ -9,17 +9,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from popinjay.options import SayOptions
+from popinjay.post import read_rows
 from popinjay.store.forgotten import marks_of
 from popinjay.store.index_file import INDEX, index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
 from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handles
 from popinjay.text.masking import reveals, unfinished_start
-from popinjay.text.verbatim_index import IncrementalMatcher, VerbatimIndex
+from popinjay.text.verbatim_index import IncrementalMatcher, JointIndex, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
+
+if TYPE_CHECKING:
+    from popinjay.inference.decoder import Decoder
+    from popinjay.sampling.phrases import Phrases
 
 # A run of eight words that this many different posts hold is the author's own formula, and no copy.
 MIN_HOLDERS = 3
@@ -37,11 +43,12 @@ class Reason(StrEnum):
     LONG = "too long"
     UNFINISHED = "unfinished"
     BROKEN = "broken character"  # bytes that are not UTF-8
+    AGAINST_DIAL = "against a dial"  # lacks what a dial asks for, or has what it rules out
 
     @property
     def is_a_blemish(self) -> bool:
         """Whether such a draft may be used if no attempt gives a better one."""
-        return self in (Reason.UNFINISHED, Reason.BROKEN)
+        return self in (Reason.UNFINISHED, Reason.BROKEN, Reason.AGAINST_DIAL)
 
 
 class Verdict(NamedTuple):
@@ -66,14 +73,26 @@ class OutputFilters:
     The prompt is the user's own: only its length counts.
     """
 
-    def __init__(self, copies: Callable[[], VerbatimIndex] = VerbatimIndex) -> None:
-        """Take a function that returns the index of the training posts, called when needed."""
+    def __init__(
+        self,
+        copies: Callable[[], VerbatimIndex] = VerbatimIndex,
+        texts: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Take functions that are called when needed.
+
+        Args:
+            copies: Returns the index of the training posts.
+            texts: Returns the training posts, for their author's phrases; none if they are gone.
+        """
         self._copies = copies
+        self.texts = texts
+        self._phrases: Phrases | None = None
 
     @classmethod
     def of(cls, posts: Iterable[str]) -> OutputFilters:
         """Return the filters of a model that was trained on these posts."""
-        return cls(lambda: VerbatimIndex(posts, MIN_HOLDERS))
+        known = list(posts)
+        return cls(lambda: VerbatimIndex(known, MIN_HOLDERS), lambda: known)
 
     @classmethod
     def of_run(cls, run: Run, posts: Path) -> OutputFilters:
@@ -82,12 +101,40 @@ class OutputFilters:
         Copies of posts that it was told to forget, and knows until it is trained again, count too.
         """
         kept = run.path / ENGINE_FOLDER / INDEX
-        return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)))
+
+        def texts() -> Iterable[str]:
+            return (row["text"] for row in read_rows(posts)) if posts.exists() else ()
+
+        return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)), texts)
+
+    @classmethod
+    def joint(cls, filters: Iterable[OutputFilters]) -> OutputFilters:
+        """Return the filters of a mixture of personas, each of which has these.
+
+        A copy of any member's post is rejected, forgotten ones included; the handles of all members
+        are known.
+        """
+        members = tuple(filters)
+        return cls(
+            lambda: JointIndex([one.index for one in members]),
+            lambda: chain.from_iterable(one.texts() for one in members),
+        )
 
     @functools.cached_property
     def index(self) -> VerbatimIndex:
         """The index of the training posts."""
         return self._copies()
+
+    def phrases(self, decoder: Decoder) -> Phrases | None:
+        """Return the phrases of the training posts, in a decoder's tokens; None without posts.
+
+        All decoders that it is called with must have the same tokenizer.
+        """
+        if self._phrases is None:
+            from popinjay.sampling.phrases import Phrases
+
+            self._phrases = Phrases(decoder, self.texts())
+        return self._phrases if self._phrases.posts else None
 
     def watch(self, prompt: str, options: SayOptions, *, masks: bool = False) -> Watch:
         """Return a watch for a draft that begins with the prompt.

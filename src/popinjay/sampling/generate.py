@@ -1,13 +1,13 @@
 """Generate posts: the only place where weights become text.
 
 `generate` returns posts, `stream` yields them as they finish, `stream_events` yields their text as
-it is written. `PostStream` offers the last two for one prompt of a persona.
+it is written. `PostStream` offers the last two for one prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from popinjay.options import SayOptions
 from popinjay.sampling.events import GeneratedPost, PostEvent
@@ -60,11 +60,9 @@ def stream(
     """
     places = range(start, options.n)
     request = GenerationRequest(decoder, options, prompt, filters, tally, places)
-    step = _stepper(decoder, request, MAX_BATCH_ROWS)
+    writer = Writer(decoder, request, MAX_BATCH_ROWS)
     for place in places:
-        while place not in request.done:
-            step()
-        if (post := request.done.pop(place)) is not None:
+        if (post := writer.post(place)) is not None:
             yield post
 
 
@@ -96,39 +94,67 @@ def stream_events(
     """
     places = list(range(options.n) if places is None else places)
     request = GenerationRequest(decoder, options, prompt, filters, tally, places)
-    step = _stepper(decoder, request, 1)
+    writer = Writer(decoder, request, 1)
     buffer = StreamBuffer(held=filters is not None)
     for place in places:
-        while place not in request.done:
-            step()
-            for sequence in request.sequences:
+        yield from writer.events(place, buffer)
+
+
+class Writer:
+    """A decoder that serves one request, post by post."""
+
+    def __init__(self, decoder: Decoder, request: GenerationRequest, rows: int) -> None:
+        """Write nothing yet, and then up to `rows` drafts side by side."""
+        from popinjay.sampling.scheduler import BatchScheduler
+
+        self._request = request
+        self._scheduler = BatchScheduler(decoder, rows)
+        self._scheduler.add(request)
+
+    def post(self, place: int) -> GeneratedPost | None:
+        """Return the post of a place; None if every draft of it was rejected.
+
+        Each place can be asked for once. Raises what the request failed with.
+        """
+        while place not in self._request.done:
+            self._step()
+        return self._request.done.pop(place)
+
+    def events(self, place: int, buffer: StreamBuffer) -> Iterator[PostEvent]:
+        """Yield the post of a place as it is written, if there is a single row.
+
+        `buffer` decides what can be shown. Raises what `post` raises.
+        """
+        while place not in self._request.done:
+            self._step()
+            for sequence in self._request.sequences:
                 yield from buffer.push(sequence)
-        yield from buffer.finish(place, request.done.pop(place))
+        yield from buffer.finish(place, self._request.done.pop(place))
+
+    def _step(self) -> None:
+        """Compute the next token of every draft."""
+        self._scheduler.step()
+        if self._request.failure is not None:
+            raise self._request.failure
 
 
-def _stepper(decoder: Decoder, request: GenerationRequest, rows: int) -> Callable[[], None]:
-    """Return a function that computes a request's next token in each of up to `rows` rows.
-
-    The function raises what the request failed with.
-    """
-    from popinjay.sampling.scheduler import BatchScheduler
-
-    scheduler = BatchScheduler(decoder, rows)
-    scheduler.add(request)
-
-    def step() -> None:
-        scheduler.step()
-        if request.failure is not None:
-            raise request.failure
-
-    return step
-
-
-class PostStream:
+class Posts(Protocol):
     """The posts of one prompt: iterate over it for finished posts, or over `events()` for pieces.
 
     `tally` counts what was rejected so far. Each iteration generates the posts again.
     """
+
+    tally: Tally
+
+    def __iter__(self) -> Iterator[GeneratedPost]:
+        """Yield each post as soon as it and all before it are finished."""
+
+    def events(self) -> Iterator[PostEvent]:
+        """Yield the text of each post as it is written, one post after the other."""
+
+
+class PostStream:
+    """The posts of one prompt that one decoder writes."""
 
     def __init__(
         self,

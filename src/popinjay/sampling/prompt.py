@@ -12,6 +12,9 @@ catch" or worse: the model weighs all texts with these first letters, but a user
 means the word. So if the model gives a boundary behind the last word enough probability, given that
 the text begins so, the word is kept and nothing continues it. Scripts without blanks have no such
 boundary: there every prompt is taken for a fragment, and none of its characters changes.
+
+Behind no prompt a post may begin with anything but the end of a word: the model gives each of these
+tokens little, but there are thousands, and a lower-case author's posts begin like words go on.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ MAX_HEALED_TOKENS = 4
 # The least probability of a boundary behind a word that is whole: for a word of one token, which is
 # mostly a whole word, and of several. bench/prompts.py counts the errors.
 WHOLE, WHOLE_IN_PARTS = 0.03, 0.25
+# The least probability of a first token that looks like the end of a word, if it may begin posts.
+USUAL_START = 0.01
 
 
 class PrefilledPrompt(NamedTuple):
@@ -81,7 +86,10 @@ def prefill(decoder: Decoder, prompt: str, least: int) -> PrefilledPrompt:
     text, reader = decoder.decode(tokens), decoder.clone()
     if pieces is None or not heals or not tokens:
         read = [decoder.bos_token, *tokens]
-        return PrefilledPrompt(read, [], [], reader.prefill(read), text, reader.prefix)
+        logits = reader.prefill(read)
+        if pieces is not None and not tokens:
+            logits = _at_start(logits, reader, pieces)
+        return PrefilledPrompt(read, [], [], logits, text, reader.prefix)
     cut = _last_word(tokens, pieces)
     read, healed = [decoder.bos_token, *tokens[:cut]], tokens[cut:]
     over = _logits_over(reader, read, healed)
@@ -107,6 +115,22 @@ def _kept(reader: Decoder, read: list[int], text: str, pieces: Pieces) -> Prefil
     if others:  # else the model has no way to part words
         logits[inside] = -np.inf
     return PrefilledPrompt(read, [], [], logits, text, reader.prefix)
+
+
+def _at_start(logits: Logits, decoder: Decoder, pieces: Pieces) -> Logits:
+    """Return the logits (vocabulary,) of a post's first token, without ends of words.
+
+    Those that the model often begins with stay: they are the author's. The others keep their
+    proportions.
+    """
+    fragments = np.array(pieces.fragments, dtype=np.intp)
+    fragments = fragments[fragments < len(logits)]
+    rare = fragments[_log_softmax(logits)[fragments] < np.log(USUAL_START)]
+    found = logits.copy()
+    found[rare] = -np.inf
+    other = found.copy()
+    other[[*decoder.suppressed_tokens, decoder.eos_token]] = -np.inf
+    return found if np.isfinite(other.max()) else logits
 
 
 def _inside_words(pieces: Pieces, vocabulary: int) -> list[int]:

@@ -17,6 +17,7 @@ from popinjay.sampling.filters import OutputFilters, Reason, Verdict
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder, Logits
+    from popinjay.sampling.dials import Dials
     from popinjay.sampling.prompt import PrefilledPrompt
     from popinjay.sampling.sampler import Sampler, SamplingParams
     from popinjay.sampling.sequence import TokenSequence
@@ -108,6 +109,7 @@ class GenerationRequest:
         self._again: list[tuple[int, int]] = []  # a heap of places and attempts
         # By place: a draft with a minor fault, used if no attempt gives a better one.
         self._second_best: dict[int, GeneratedPost] = {}
+        self._dials = self._dials_of(options)
         self._first_sampler, self._sampler = self._samplers(SamplingParams.of(options))
 
     def _samplers(self, params: SamplingParams) -> tuple[Sampler, Sampler]:
@@ -122,6 +124,17 @@ class GenerationRequest:
             too_soon = [self._decoder.eos_token] if self._least > 0 else []
             first.load_logits(self.prompt.logits, self.prompt.tokens, too_soon)
         return first, Sampler(params, self._decoder.suppressed_tokens)
+
+    def _dials_of(self, options: SayOptions) -> Dials | None:
+        """Return the dials, None if none is turned. Raises OptionError for one that can't be."""
+        from popinjay.sampling.dials import Dials
+
+        if not Dials.are_turned(options):
+            return None
+        filters, decoder = self._filters, self._decoder
+        return Dials(
+            decoder, options, self._seed, lambda: filters.phrases(decoder) if filters else None
+        )
 
     @property
     def wants_more(self) -> bool:
@@ -150,6 +163,7 @@ class GenerationRequest:
             self._most,
             watch,
             self._stops,
+            None if self._dials is None else self._dials.steering(job[0], self.prompt.text),
         )
         sequence.start(self._first_sampler)
         self.sequences.append(sequence)
@@ -192,6 +206,14 @@ class GenerationRequest:
         return self._options.handles == "mask" or attempt == MAX_ATTEMPTS - 1
 
     def _judge(self, sequence: TokenSequence) -> Verdict:
+        """Return what the filters and the dials make of a draft."""
+        verdict = self._filtered(sequence)
+        steering = sequence.steering
+        if verdict.rejection is None and steering is not None and steering.misses(verdict.text):
+            return verdict._replace(rejection=Reason.AGAINST_DIAL)
+        return verdict
+
+    def _filtered(self, sequence: TokenSequence) -> Verdict:
         if sequence.rejection in (Reason.COPIED, Reason.HANDLE):
             return Verdict("", finished=False, rejection=sequence.rejection)
         text = sequence.text()

@@ -12,6 +12,7 @@ from popinjay.sampling.detokenizer import StreamingDetokenizer
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder, Logits
+    from popinjay.sampling.dials import Steering
     from popinjay.sampling.filters import Reason, Watch
     from popinjay.sampling.prompt import PrefilledPrompt
     from popinjay.sampling.sampler import Sampler
@@ -41,6 +42,7 @@ class TokenSequence:
         most: int,
         watch: Watch | None,
         stops: Sequence[str] = (),
+        steering: Steering | None = None,
     ) -> None:
         """Begin a draft without tokens.
 
@@ -52,6 +54,7 @@ class TokenSequence:
             most: The most tokens behind the prompt.
             watch: Rejects the draft while it grows; None rejects nothing.
             stops: Texts that end the draft, and are no part of it.
+            steering: Steers the draft by the dials; None if none is turned.
         """
         self.key = key
         self.prompt = prompt
@@ -67,10 +70,13 @@ class TokenSequence:
         self._most = most
         self._watch = watch
         self._stops = stops
+        self.steering = steering
         self._cut: int | None = None  # where a stop text begins in the text behind the prompt
 
     def start(self, sampler: Sampler) -> None:
         """Sample what comes first, with a sampler that has loaded the prompt's logits."""
+        if self.steering is not None and not self.prompt.continuations:
+            self._load(self.prompt.logits, sampler)
         sampled = sampler.sample(self._generator)
         if not self.prompt.continuations:
             self._append(sampled)
@@ -88,11 +94,19 @@ class TokenSequence:
         """Sample the next token from the logits (vocabulary,) behind what was fed."""
         if self._fed < len(self.tokens):  # the next token is known already
             return
-        seen: Sequence[int] = ()
-        if sampler.params.repetition_penalty != 1:
-            seen = self.prompt.tokens + self.tokens
-        sampler.load_logits(logits, seen, self.suppressed())
+        self._load(logits, sampler)
         self._append(sampler.sample(self._generator))
+
+    def _load(self, logits: Logits, sampler: Sampler) -> None:
+        """Have the sampler sample from these logits (vocabulary,) of the next token."""
+        suppressed = self.suppressed()
+        seen: Sequence[int] = ()
+        if sampler.params.repetition_penalty != 1 or self.steering is not None:
+            seen = self.prompt.tokens + self.tokens
+        if self.steering is not None:
+            text = self.prompt.text + self._text.text
+            logits = self.steering.adjust(logits, seen, text, may_end=not suppressed)
+        sampler.load_logits(logits, seen, suppressed)
 
     def suppressed(self) -> tuple[int, ...]:
         """Return the tokens that must not come next: the end token, while it would be too soon."""

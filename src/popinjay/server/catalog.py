@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from popinjay.errors import PersonaError, PopinjayError
 from popinjay.events import StopReason
 from popinjay.metrics.measure import PERSONA
+from popinjay.mixing import Mix, is_mix, parse_mix
 from popinjay.models.sampling_defaults import PLAIN
 from popinjay.post import printable
 from popinjay.report.saved import load_report
 from popinjay.server.api_error import ApiError
-from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.run import RECORD, Run, State, is_name
 from popinjay.summary import (
     DAMAGED,
@@ -25,6 +25,7 @@ from popinjay.summary import (
     summary_named,
     summary_of,
 )
+from popinjay.text.usual_prompts import usual_prompt
 from popinjay.whose import MAY_BE_PUBLIC
 
 EASILY_TOLD = 0.9  # of AUC, from which on a program nearly always tells a post's author
@@ -43,6 +44,7 @@ class PersonaRow(BaseModel):
     made: datetime | None
     whose: str | None
     base: str | None
+    blend: list[str]  # the models whose weights were added up, as `ada=0.7`
     picture: bool
     still_known: bool
     verdict: str | None
@@ -81,6 +83,19 @@ def find(home: Path, name: str) -> Run:
     return Run(home / name)
 
 
+def find_voice(home: Path, name: str) -> Mix | Run:
+    """Return the persona of this name, or the mix that it spells, such as `ada+bob`.
+
+    Raises ApiError if a persona does not exist, and OptionError for weights that can't be mixed.
+    """
+    if not is_mix(name) or (is_name(name) and (home / name / RECORD).is_file()):
+        return find(home, name)
+    mix = parse_mix(name)
+    for member in mix.names:
+        find(home, member)
+    return mix
+
+
 def row(home: Path, name: str) -> PersonaRow:
     """Return a persona for a list, with the state `failed` if its record is damaged."""
     try:
@@ -115,7 +130,7 @@ def _detail(run: Run) -> PersonaDetail:
         ],
         counts=[dict(one) for one in record.cleaned.authors],
         languages=dict(record.cleaned.languages),
-        prompt=PROMPTS.get(main_language(run), PROMPTS["en"]),
+        prompt=usual_prompt(record.cleaned.languages),
         temperature=(record.trained.sampling or PLAIN._asdict())["temperature"],
         may_learn_longer=_may_learn_longer(run),
         may_be_public=record.asked.whose in MAY_BE_PUBLIC,
@@ -134,7 +149,12 @@ _STAGE_STATES: dict[State, Literal["done", "stale", "failed", "missing"]] = {
 def _fields(summary: Summary) -> dict[str, Any]:
     """Return the summary as the fields of a `PersonaRow`."""
     found = {name: getattr(summary, name, None) for name in PersonaRow.model_fields}
-    return {**found, "handles": list(summary.handles), "made": summary.made_at}
+    return {
+        **found,
+        "handles": list(summary.handles),
+        "blend": list(summary.blend),
+        "made": summary.made_at,
+    }
 
 
 def _may_learn_longer(run: Run) -> bool:
@@ -162,5 +182,5 @@ def _notes(run: Run) -> list[str]:
     return [
         *found,
         f"The model still knows what it was told to forget: {printable(known)}. "
-        "It forgets once it is trained again.",
+        f"It forgets once it is {'blended' if run.record.blend else 'trained'} again.",
     ]

@@ -19,18 +19,24 @@ TAGS = {
     "OpenAI's format": "For existing clients: give them the address with `/v1` at its end. "
     "The name of a model is a persona's.",
     "personas": "What the page shows of personas, and their posts.",
+    "exports": "A persona in the formats of other programs, and as a page for any web host.",
     "jobs": "Inspecting and making take time: they are jobs, which outlive the page.",
     "uploads": "Files to make a persona of.",
     "monitoring": "For programs that watch this server.",
     "about": "What this server offers.",
     "login": "For browsers, if the server was started with `--host`.",
 }
+_PERSONA_STATE = (
+    "`ready`; `stale` if a stage has to run again; `unfinished`; `making` if it is made right now; "
+    "or `failed`."
+)
 # Meanings by field, or by object and field if it means something else there.
 MEANINGS = {
     "base": "The base model; null before the training.",
     "Estimate.base": "The base model.",
     "bases": "The base models, each with its facts.",
     "budget": "The time that it may learn for, such as 5m; null: as long as it needs.",
+    "blend": "The models whose weights were added up, such as ada=0.7; empty of other personas.",
     "bytes": "The size in bytes.",
     "characters": "In all posts together.",
     "choices": "The values that are allowed; empty for any.",
@@ -40,7 +46,8 @@ MEANINGS = {
     "download_bytes": "What is fetched before; 0 if the base model is on this machine.",
     "default": "The value if none is given.",
     "doing": "`inspect`: show what is in the posts; `make`: make a persona of them; `retrain`: "
-    "train a persona again.",
+    "train a persona again; `update`: have it learn newer posts; `export`: write it for other "
+    "programs.",
     "JobRequest.doing": "`inspect`: show what is in the posts; `make`: make a persona of them.",
     "ended": "When it ended; null before.",
     "estimates": "One for each base model and budget.",
@@ -58,6 +65,9 @@ MEANINGS = {
     "if-none-match": "The `ETag` of an earlier response: an unchanged picture is not sent again.",
     "is_measured": "Whether that follows from an earlier training on this machine.",
     "kept": "The kept posts.",
+    "jobs": "The exports that are there or under way, the newest first.",
+    "kind": "The name of the format.",
+    "kinds": "The formats.",
     "label": "The answer in a few words.",
     "languages": "The share of posts in each language, by its code.",
     "last-event-id": "The id of the last event that was received.",
@@ -76,6 +86,7 @@ MEANINGS = {
     "FileRow.name": "The path in the persona's folder.",
     "Job.name": "The persona's name; null until it is known.",
     "JobRequest.name": "The persona's name; without one, that of its authors.",
+    "needs": "What it needs on the machine that it is exported on; empty for nothing.",
     "number": "Its place among the posts of that seed, from 1; null if it is not known.",
     "OptionRow.name": "The option's name.",
     "Upload.name": "The name of the file.",
@@ -91,14 +102,20 @@ MEANINGS = {
     "personas": "The personas of this part of the list.",
     "picture": "Whether there is a picture.",
     "posts": "The number of posts that it learnt from; null if they are not counted yet.",
+    "problem": "Why that can't be done here or with this persona; empty if it can.",
     "prompt": "How the post begins.",
     "PersonaDetail.prompt": "A suggestion for a prompt, in the language of most posts.",
     "prompts": "Beginnings to choose from.",
-    "result": "What came out: of an inspection what was found, of a training the persona's name.",
+    "result": "What came out: of an inspection what was found, of a training the persona's name, "
+    "of an export its folder, its size and what loads it.",
+    "quant": "The type of its weights; null for the default.",
+    "quants": "The types of weights to choose from, the default first; may be empty.",
     "say": "The options of `say`.",
     "search": "Only personas whose names contain this text.",
     "seed": "The seed that it was sampled with.",
     "seconds": "For the whole of making, without the download.",
+    "sizes": "About how many bytes are written, by type of weights; the empty text stands for no "
+    "choice. 0: nothing is written, as the persona's own folder is loaded as it is.",
     "sort": "By name, or the newest or largest first.",
     "speaks": "Whether it has a model, finished or not.",
     "specs": "The accounts to read; for an upload, the name of its file.",
@@ -108,9 +125,8 @@ MEANINGS = {
     "stages": "The state of each stage.",
     "started": "When it began to run; null before.",
     "state": "The state.",
-    "PersonaRow.state": "`ready`; `stale` if a stage has to run again; `unfinished`; or `failed`.",
-    "PersonaDetail.state": "`ready`; `stale` if a stage has to run again; `unfinished`; or "
-    "`failed`.",
+    "PersonaRow.state": _PERSONA_STATE,
+    "PersonaDetail.state": _PERSONA_STATE,
     "status": "`ok`.",
     "still_known": "Whether the model knows what it was told to forget.",
     "stop_asked": "When it was asked to stop; null if it was not.",
@@ -119,6 +135,7 @@ MEANINGS = {
     "text": "The text of the post.",
     "time": "When it was kept.",
     "title": "The authors' display names.",
+    "to": "The name of the format.",
     "token": "The token that `popinjay serve --host` printed.",
     "total": "The length of the whole list.",
     "type": "The kind of the error.",
@@ -129,7 +146,7 @@ MEANINGS = {
     "usage": "The numbers of tokens.",
     "verdict": "What was measured, in a sentence; null before.",
     "version": "The version of popinjay.",
-    "what": "Which files: the card and the model, or everything.",
+    "what": "Which files: the model card and the model, or everything.",
     "whose": "Whose words these are; null if that is not on record.",
     "About.whose": "The answers to the question whose words the posts are.",
 }

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from popinjay.server.api_error import ApiError
 from popinjay.store.run import ENGINE_FOLDER, PREVIOUS_REPORT, RECORD, SHARED_REPORT
 from popinjay.store.stage_table import IMAGES, PICTURE_FILE
 
@@ -61,6 +62,25 @@ def files_in(folder: Path) -> list[FoundFile]:
                 name = file.relative_to(folder).as_posix()
                 found.append(FoundFile(name, file, group_of(name)))
     return sorted(found)
+
+
+def file_inside(folder: Path, path: str) -> Path:
+    """Return a file by its path in a folder.
+
+    Raises ApiError if it does not exist, is hidden, or lies outside of the folder.
+    """
+    missing = ApiError(404, "There is no such file.", "See /files for a list of them.")
+    parts = path.split("/")
+    if any(not part or part.startswith(".") or "\\" in part or "\x00" in part for part in parts):
+        raise missing
+    try:
+        found = folder.joinpath(*parts).resolve(strict=True)
+        root = folder.resolve()
+    except (OSError, ValueError):
+        raise missing from None
+    if not found.is_relative_to(root) or not found.is_file():
+        raise missing
+    return found
 
 
 class _Sink:

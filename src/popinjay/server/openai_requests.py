@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from popinjay.options import SayOptions
 from popinjay.post import printable
 from popinjay.server.openai_errors import InvalidRequest
-from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, option_field
+from popinjay.server.routes.say import MAX_PROMPT_CHARACTERS, DialFields, option_field
 from popinjay.server.voices.subscriptions import GenerationQuery
 
 MAX_CHOICES = 128
@@ -34,7 +34,7 @@ class StreamOptions(BaseModel):
     )
 
 
-class PostsRequest(BaseModel):
+class PostsRequest(DialFields):
     """A request for posts: what both formats have. A parameter that is null counts as not given."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -45,7 +45,11 @@ class PostsRequest(BaseModel):
         "frequency_penalty": (None, 0),
     }
 
-    model: str = Field(max_length=200, description="A persona's name.")
+    model: str = Field(
+        max_length=1_000,
+        description="A persona's name, or several of one base model, mixed: `ada+bob`, or "
+        "`ada=0.7,bob=0.3` with weights.",
+    )
     n: int | None = Field(default=1, ge=1, le=MAX_CHOICES, description="Posts per prompt.")
     temperature: float | None = Field(
         default=None, ge=0, le=10, description="Default: the persona's own."
@@ -120,6 +124,7 @@ class PostsRequest(BaseModel):
             max_tokens=self.token_limit or SayOptions.max_tokens,
             max_chars=self.max_chars,
             seed=None if self.seed is None else self.seed % 2**32,
+            **self.dials,
         )
         stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         return GenerationQuery(

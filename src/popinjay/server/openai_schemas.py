@@ -72,7 +72,7 @@ class ChatChoice(_Described):
 class _Posts(_Described):
     id: str = Field(description="An id of this response.")
     created: int = Field(description="When it was made, in seconds since 1970.")
-    model: str = Field(description="The persona's name.")
+    model: str = Field(description="The name of the persona or the mix, as it was asked for.")
     usage: Usage = Field(description="The numbers of tokens.")
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from popinjay.options import SayOptions
 from popinjay.persona import Persona
 from popinjay.post import printable, read_rows
-from popinjay.stages.picture import PROMPTS, main_language
 from popinjay.store.run import Run
 from popinjay.text.beginnings import beginnings
+from popinjay.text.usual_prompts import main_language, usual_prompt
 
 POSTS = 10
 OWN_BEGINNINGS = 4  # of the author's, beside the usual ones
@@ -68,8 +68,8 @@ def _are_of_this_model(run: Run) -> bool:
 
 def prompts(run: Run) -> list[str]:
     """Return beginnings to choose from: the usual ones, and those that the author often used."""
-    language = main_language(run)
-    usual = [PROMPTS.get(language, PROMPTS["en"]), TODAY.get(language, TODAY["en"])]
+    shares = run.record.cleaned.languages
+    usual = [usual_prompt(shares), TODAY.get(main_language(shares), TODAY["en"])]
     own = _own_beginnings(run.file("train.jsonl"))
     known = {text.casefold() for text in usual}
     return [*usual, *(text for text in own if text.casefold() not in known)]

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Kind, Post
 from popinjay.sources import UNATTENDED, Access, Reading
+from popinjay.sources.weighted_spec import split_weight
 from popinjay.store.forgotten import Forgotten
 from popinjay.store.stage_runner import StageContext
 
@@ -25,9 +26,14 @@ STAGE = "collect"
 
 @dataclass(frozen=True)
 class Opened:
-    """The specs of one persona, opened but not yet read."""
+    """The specs of one persona, opened but not yet read.
+
+    `weights` says how much of a cyborg each author is to be, by handle; it is empty if no spec had
+    a weight.
+    """
 
     readings: tuple[Reading, ...]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +73,9 @@ class Opened:
                 "Make one under another --name, or remove their lines from forgotten.toml.",
                 page_hint="Make one under another name.",
             )
-        return Opened(kept)
+        handles = {reading.author.handle for reading in kept}
+        left = {handle: weight for handle, weight in self.weights.items() if handle in handles}
+        return Opened(kept, left)
 
     @property
     def handles(self) -> tuple[str, ...]:
@@ -100,7 +108,7 @@ def is_account(reading: Reading) -> bool:
 def open_specs(
     specs: Sequence[str], options: CollectOptions, access: Access = UNATTENDED
 ) -> Opened:
-    """Open every spec.
+    """Open every spec, such as `ada.zip` or, with a weight, `ada.zip*2`.
 
     Raises SpecError if one cannot be read or two are by the same author, and NetworkError.
     """
@@ -110,9 +118,12 @@ def open_specs(
             "Give an archive or a file of posts, or try: popinjay demo",
             page_hint="Give an archive or a file of posts.",
         )
+    weighted = [split_weight(spec) for spec in specs]
     with ExitStack() as stack:
-        opened = [stack.enter_context(one) for one in sources.read_all(specs, options, access)]
-        readings = tuple(one for reading in opened for one in reading.people())
+        found = sources.read_all([one.spec for one in weighted], options, access)
+        opened = [stack.enter_context(one) for one in found]
+        people = [reading.people() for reading in opened]
+        readings = tuple(one for own in people for one in own)
         handles = [reading.author.handle for reading in readings]
         for handle in handles:
             if handles.count(handle) > 1:
@@ -121,7 +132,14 @@ def open_specs(
                     "Give each author once, in one file or archive.",
                 )
         stack.pop_all()
-    return Opened(readings)
+    if all(one.weight is None for one in weighted):
+        return Opened(readings)
+    weights = {
+        reading.author.handle: 1.0 if one.weight is None else one.weight
+        for one, own in zip(weighted, people, strict=True)
+        for reading in own
+    }
+    return Opened(readings, weights)
 
 
 def posts_of(reading: Reading, listener: Listener = ignore) -> Iterator[Post]:

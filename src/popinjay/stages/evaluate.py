@@ -12,8 +12,9 @@ from popinjay.errors import BaseModelError
 from popinjay.events import Event, EventKind, Listener
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.open_decoder import open_decoder
+from popinjay.metrics.each_author import compare_each
 from popinjay.metrics.markov_baseline import MarkovChain
-from popinjay.metrics.measure import BASE, MARKOV, PERSONA, Compared, max_texts
+from popinjay.metrics.measure import BASE, MARKOV, PERSONA, Compared, Measure, max_texts
 from popinjay.metrics.suite import METRICS, compare
 from popinjay.metrics.untouched_base import UntouchedBase
 from popinjay.models import bases
@@ -72,7 +73,10 @@ def evaluate(
             {**unprompted_settings(decoder.sampling, options.seed), **_trials(context)}
         ),
         bits_per_byte=BitsPerByte(bits, of_base.bits, BITS_WHAT, len(compared.author), size),
-        measures=compare(compared, options.seed, _progress(listener)),
+        measures={
+            **compare(compared, options.seed, _progress(listener)),
+            **_each_author(context, compared, held_out, options.seed),
+        },
         training=_training(context),
     )
     little_read = context.run.record.trained.caution
@@ -107,6 +111,18 @@ def _sample_rows(
             "finished": said.finished,
             "shown": filters.shown(said.text, said.finished),
         }
+
+
+def _each_author(
+    context: StageContext, compared: Compared, held_out: Mapping[str, Sequence[str]], seed: int
+) -> dict[str, Measure]:
+    """Return how near a blend is to each of its authors; nothing of other personas."""
+    if not context.run.record.blend or len(held_out) < 2:
+        return {}
+    learnt = by_author(read_posts(context.need("train.jsonl")))
+    training = {author: [post.text for post in own] for author, own in learnt.items()}
+    known = {author: own for author, own in held_out.items() if author in training}
+    return compare_each(compared.written[PERSONA], training, known, seed)
 
 
 def _compared(
@@ -248,8 +264,10 @@ def _progress(listener: Listener) -> Callable[[str], None]:
     )
 
 
-def _training(context: StageContext) -> Training:
-    """Return how the training went: why it stopped, and which step was kept."""
+def _training(context: StageContext) -> Training | None:
+    """Return how the training went: why it stopped, and which step was kept; None of a blend."""
+    if context.run.record.blend:
+        return None
     trained = context.run.record.trained
     return Training(trained.stopped, trained.best_step, trained.steps)
 

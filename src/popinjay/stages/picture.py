@@ -17,7 +17,7 @@ from popinjay.errors import PersonaError, PictureError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.inference.decoder import Decoder
 from popinjay.metrics.non_words import Lexicon
-from popinjay.options import PictureOptions, SayOptions
+from popinjay.options import PictureOptions, SayOptions, build
 from popinjay.picture.body import TooLong
 from popinjay.picture.composition import compose, size_of
 from popinjay.picture.content import Words, people
@@ -31,29 +31,13 @@ from popinjay.sampling.ranking import Candidate, Habits, ranked, without_likenes
 from popinjay.store.run import Run
 from popinjay.store.stage_runner import writing
 from popinjay.store.stage_table import PICTURE, PICTURE_FILE
+from popinjay.text.usual_prompts import main_language, usual_prompt
 from popinjay.text.words import is_unspaced
 
 PREDICTIONS = 10
 # How many predictions a picture shows, if their letters can be this large (in pixels): as many as
 # can be read where the picture is shown at half of its size.
 LEAST_SIZES = {4: 36, 3: 32, 2: 28, 1: 24}
-PROMPTS = {  # HuggingTweets' prompt, in the languages of most posts
-    "ar": "حلمي هو",
-    "de": "Mein Traum ist",
-    "en": "My dream is",
-    "es": "Mi sueño es",
-    "fr": "Mon rêve est",
-    "he": "החלום שלי הוא",
-    "id": "Mimpiku adalah",
-    "it": "Il mio sogno è",
-    "ja": "私の夢は",
-    "ko": "내 꿈은",
-    "nl": "Mijn droom is",
-    "pt": "Meu sonho é",
-    "ru": "Моя мечта —",
-    "tr": "Benim hayalim",
-    "zh": "我的梦想是",
-}
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ def predictions(
     Raises OptionError for a prompt that fills the context.
     """
     prompt = one_line(
-        PROMPTS.get(main_language(run), PROMPTS["en"]) if options.prompt is None else options.prompt
+        usual_prompt(run.record.cleaned.languages) if options.prompt is None else options.prompt
     )
     # The picture shows an arrow after the prompt, so its last word must not be continued.
     whole = prompt if is_unspaced(prompt[-1:]) else prompt + " "
@@ -91,12 +75,6 @@ def predictions(
         Prediction.of(said, prompt)
         for said in stream(decoder, SayOptions(n=PREDICTIONS, seed=options.seed), whole, rules)
     ]
-
-
-def main_language(run: Run) -> str:
-    """Return the language of most posts, as a code of two or three letters."""
-    languages = run.record.cleaned.languages
-    return max(languages, key=lambda code: languages[code], default="en").split("-")[0]
 
 
 # which of them
@@ -170,7 +148,7 @@ def _words(
         people(find("authors.json"), find("avatars")),
         shown[0].prompt,
         [prediction.text for prediction in shown],
-        main_language(run),
+        main_language(run.record.cleaned.languages),
     )
 
 
@@ -223,6 +201,23 @@ def first_picture(
     shown = [found[number - 1] for number in choose(run, found, options)]
     write(run, shown, options, draw(run, shown, listener))
     return shown
+
+
+def redraw(run: Run, listener: Listener = ignore) -> bool:
+    """Draw the predictions that the picture shows again, and keep it; return whether it was.
+
+    A persona that was updated keeps the picture that was chosen for it, with its authors' names
+    and pictures as they are now.
+    """
+    entry = run.record.made(PICTURE.name)
+    shown = shown_by(entry.facts) if entry is not None else []
+    if entry is None or not shown or not run.file(PICTURE_FILE).is_file():
+        return False
+    with suppress(PictureError):
+        options = build(entry.options, PictureOptions)[0]
+        write(run, shown, options, draw(run, shown, listener))
+        return True
+    return False
 
 
 def shown_by(facts: Mapping[str, Any]) -> list[Prediction]:

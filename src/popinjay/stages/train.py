@@ -1,4 +1,4 @@
-"""Train: teach a base model the voice."""
+"""Train: teach a base model the voice, or a persona that was trained before the newer posts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel
 from popinjay.models.sampling_defaults import PLAIN, write_sampling
-from popinjay.options import SayOptions, TrainOptions
+from popinjay.options import Sampling, SayOptions, TrainOptions
 from popinjay.post import read_rows
 from popinjay.sampling.calibration import Calibration, calibrate
 from popinjay.sampling.request import MIN_TOKENS
@@ -28,6 +28,7 @@ from popinjay.store.files import storage_errors
 from popinjay.store.run import ENGINE_FOLDER
 from popinjay.store.stage_runner import StageContext
 from popinjay.text.quantities import duration
+from popinjay.text.usual_prompts import usual_prompt
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
@@ -37,6 +38,12 @@ from popinjay.training.reporter import STAGE
 from popinjay.training.train_step import TrainStep, needs_recompute
 from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import Settings, Trainer
+from popinjay.training.warm_start import (
+    BUDGET_SHARE,
+    RATE_SHARE,
+    VALIDATIONS,
+    WarmStart,
+)
 
 
 def settle(
@@ -67,6 +74,16 @@ def settle(
     )
 
 
+def warmed(settings: Settings) -> Settings:
+    """Return the settings of an update: less of everything than from the base model."""
+    return replace(
+        settings,
+        epochs=min(1.0, settings.epochs),
+        learning_rate=RATE_SHARE * settings.learning_rate,
+        budget=None if settings.budget is None else BUDGET_SHARE * settings.budget,
+    )
+
+
 def prepare(
     model: LanguageModel,
     base: bases.Base,
@@ -75,6 +92,7 @@ def prepare(
     validation_texts: Sequence[str],
     folder: Path,
     listener: Listener,
+    warm: WarmStart | None = None,
 ) -> Trainer:
     """Return a training that is ready to run.
 
@@ -86,12 +104,20 @@ def prepare(
         validation_texts: The validation posts.
         folder: Holds the checkpoints, which are used by this very training only.
         listener: Is told how far it is.
+        warm: The trained model to start from instead of the base model.
     """
     began = time.monotonic()
     learnt = training_sequences(model, texts)
     device = model.device.type
     settings = settle(options, base, predicted(learnt), width=model.width, device=device)
     about = [asdict(settings), device, bases.fingerprint(base), list(texts), list(validation_texts)]
+    if warm is not None:
+        lesson = warm.lesson(texts, settings.epochs, settings.seed)
+        learnt = training_sequences(model, lesson)
+        settings = warmed(settings)
+        about = [*about, warm.fingerprint, asdict(settings)]
+        if settings.tune != LORA:
+            warm.load_weights(model)
     checkpoints = Checkpoints(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
     tuned = trainable_weights(
         settings.tune,
@@ -100,6 +126,8 @@ def prepare(
         settings.seed,
         settings.precision,
     )
+    if warm is not None and settings.tune == LORA:
+        warm.load_adapter(model)
     recompute = needs_recompute(model, settings.batch_tokens, memory(device))
     train_step = TrainStep(
         model, tuned, learnt, folder, precision=settings.precision, recompute=recompute
@@ -113,22 +141,50 @@ def prepare(
         checkpoints,
         listener,
         began,
+        validations=None if warm is None else VALIDATIONS,
     )
 
 
 def train(
-    base: bases.Base, options: TrainOptions, context: StageContext, listener: Listener
+    base: bases.Base,
+    options: TrainOptions,
+    context: StageContext,
+    listener: Listener,
+    warm: WarmStart | None = None,
 ) -> None:
-    """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`."""
+    """Write `model/` and `metrics.jsonl`: the base model taught the voice of `train.jsonl`.
+
+    With a warm start it is the model of an earlier version that goes on to learn.
+    """
     training, validation = (
         [row["text"] for row in read_rows(context.need(name))]
         for name in ("train.jsonl", "validation.jsonl")
     )
     posts = Posts(training, validation)
+    if warm is not None and not warm.has_new(training):
+        _carry_over(warm, context)
+        return
     with storage_errors("a checkpoint of the training"):
-        learnt = _learn(base, options, posts, context, listener)
-        calibration = _calibrate(posts, learnt, options.seed, context, listener)
-    context.facts.update(learnt.facts, sampling=calibration.to_json())
+        learnt = _learn(base, options, posts, context, listener, warm)
+        settled = context.run.record.trained.sampling
+        if warm is not None and settled.get("trials"):
+            write_sampling(
+                context.path("model"), Sampling(settled["temperature"], settled["top_p"])
+            )
+            sampling = settled
+        else:
+            sampling = _calibrate(posts, learnt, options.seed, context, listener).to_json()
+    context.facts.update(learnt.facts, sampling=sampling)
+    if warm is not None:
+        context.facts.update(warm.facts())
+
+
+def _carry_over(warm: WarmStart, context: StageContext) -> None:
+    """Take the model of an earlier version as it is: there is nothing new to learn."""
+    shutil.copytree(warm.folder, context.path("model"))
+    shutil.copyfile(warm.folder.parent / "metrics.jsonl", context.path("metrics.jsonl"))
+    context.facts.update(context.run.record.facts("train"), **warm.facts())
+    context.facts["summary"] = f"nothing new to learn: the weights are those of {warm.label}"
 
 
 class Posts(NamedTuple):
@@ -147,18 +203,24 @@ class Learnt(NamedTuple):
 
 
 def _learn(
-    base: bases.Base, options: TrainOptions, posts: Posts, context: StageContext, listener: Listener
+    base: bases.Base,
+    options: TrainOptions,
+    posts: Posts,
+    context: StageContext,
+    listener: Listener,
+    warm: WarmStart | None,
 ) -> Learnt:
     """Train, and save the model."""
     began = time.monotonic()
-    _doing("loading the base model", listener)
+    _doing("loading the base model" if warm is None else f"loading {warm.label}", listener)
     device = choose_device(options.device)
     model = LanguageModel.load(bases.folder_of(base), device)
     trainer = prepare(
-        model, base, options, *posts, Checkpoints.folder_of(context.run.path), listener
+        model, base, options, *posts, Checkpoints.folder_of(context.run.path), listener, warm
     )
     trainer.started_at = began
     trainer.default_epochs = options.epochs is None
+    trainer.opening = usual_prompt(context.run.record.cleaned.languages)
     _tell_settings(base, trainer.settings, device, listener)
     try:
         trainer.run()

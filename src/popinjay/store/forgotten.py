@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,11 @@ from typing import Any, TypeVar
 import tomli_w
 
 from popinjay.errors import PersonaError
+from popinjay.store.blend_member import as_words
+from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.run import Run
-from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.store.versions import FOLDER as VERSIONS
+from popinjay.text.verbatim_index import KEY, VerbatimIndex
 
 FILE = "forgotten.toml"
 MARKS = "still_known.marks"
@@ -109,7 +113,9 @@ class Forgotten:
             return Forgotten()
         trained = run.record.stages.get("train")
         # A first training that failed needs nothing: the model is an older one.
-        learnt = trained.needs.values() if trained is not None and trained.needs else None
+        learnt = None
+        if trained is not None and trained.needs:
+            learnt = {*trained.needs.values(), *run.record.trained.learnt_before}
         return Forgotten(
             {
                 post: data
@@ -146,7 +152,7 @@ def marks_of(run: Run) -> VerbatimIndex:
     except ValueError as error:
         raise PersonaError(
             f"{file}, which keeps forgotten posts out of what is generated, is damaged: {error}.",
-            f"Train again, then it is not needed any more: popinjay forget {run.name} --retrain",
+            f"After this it is not needed any more: {clearing_command(run)}",
             page_hint="Train it again, then it is not needed any more.",
         ) from error
     except OSError as error:
@@ -155,9 +161,39 @@ def marks_of(run: Run) -> VerbatimIndex:
         ) from error
 
 
+def clearing_command(run: Run) -> str:
+    """Return the command after which a persona's model does not know what was forgotten."""
+    if run.record.blend:
+        return f"popinjay blend {' '.join(as_words(run.record.blend))} --name {run.name}"
+    return f"popinjay forget {run.name} --retrain"
+
+
+def check_no_blend(run: Run, why: str) -> None:
+    """Raise PersonaError if a persona is a blend; `why` ends the sentence on what can't be done."""
+    names = [member.name for member in run.record.blend if not member.is_base]
+    if names:
+        raise PersonaError(
+            f"{run.name!r} is a blend of {' and '.join(names)}, {why}.",
+            f"Do that with {' or '.join(names)}, then blend again: {clearing_command(run)}",
+            page_hint=f"Do that with {' or '.join(names)}, then blend again.",
+        )
+
+
+def add_marks(run: Run, texts: Iterable[str]) -> None:
+    """Add the hashes of posts that the model goes on knowing though they are not here any more."""
+    before = marks_of(run)
+    marks = VerbatimIndex(texts, key=secrets.token_bytes(KEY), before=before if before else None)
+    with storage_errors(str(run.file(MARKS))):
+        atomic_write(run.file(MARKS), marks.to_bytes())
+
+
 def drop_marks(run: Run) -> None:
-    """Remove the hashes if the model has been trained again without the posts they are of."""
-    if not Forgotten.of(run).still_known(run):
+    """Remove the hashes if the model has been trained again without the posts they are of.
+
+    They stay if it was only updated, or if an earlier version that may know them can be restored.
+    """
+    may_know = run.record.trained.learnt_before or run.file(VERSIONS).exists()
+    if not may_know and not Forgotten.of(run).still_known(run):
         run.file(MARKS).unlink(missing_ok=True)
 
 

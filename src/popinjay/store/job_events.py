@@ -1,12 +1,13 @@
-"""What the server's jobs leave on the disk about a persona: their events, with posts among them.
+"""What the server's jobs leave on the disk about a persona: events with posts, and exports.
 
-The jobs themselves are the server's (`server/jobs/job.py`). Their events are here because a persona
-that is told to forget a post has to remove it from them too.
+The jobs themselves are the server's (`server/jobs/job.py`). What they leave is here because a
+persona that is told to forget a post has to remove it from there too.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from popinjay.store.files import append_json_line, atomic_write, storage_errors
 
 FOLDER = ".jobs"  # in the home folder, with one folder for each job
 FILE, EVENTS = "job.json", "events.jsonl"  # in a job's folder
+EXPORT = "export"  # in the folder of a job that exports: what it wrote
 OVER = ("done", "failed", "stopped")  # states of a job that is no longer at work
 
 
@@ -41,6 +43,17 @@ def drop_samples(home: Path, persona: str) -> int:
             count += len(lines) - len(left)
             with storage_errors(str(events)):
                 atomic_write(events, "".join(left))
+    return count
+
+
+def drop_exports(home: Path, persona: str) -> int:
+    """Remove a persona's exports, which hold its model and hashes of posts; return how many."""
+    jobs = home / FOLDER
+    count = 0
+    for folder in sorted(jobs.iterdir()) if jobs.is_dir() else ():
+        if (folder / EXPORT).is_dir() and _is_finished_job(folder, persona):
+            shutil.rmtree(folder / EXPORT, ignore_errors=True)
+            count += 1
     return count
 
 

@@ -74,6 +74,7 @@ KINDS = (
         ("model", "dataset"),
     ),
 )
+MODEL = "model"  # the key of the kind that a blend is made from
 JOBS = {
     "preprocess": ("collect", "clean", "dataset"),
     "train": ("train",),
@@ -98,10 +99,59 @@ def counted(persona: str, record: Record, just_done: str = "") -> tuple[Artifact
             place, artifact = found
             if place == len(table) or kind.stage == just_done:
                 uses = tuple(now[key] for key in kind.uses if key in now)
+                if kind.key == MODEL:
+                    uses += tuple(one.artifact for one in record.blend if not one.is_base)
+                    if (number := record.trained.updated_from) is not None:
+                        uses += (f"{artifact.name}:v{number}",)
                 artifact = replace(artifact, uses=uses)
             table[place : place + 1] = [artifact]
             now[kind.key] = artifact.label
     return tuple(table)
+
+
+def with_ancestors(
+    table: Sequence[ArtifactVersion], others: Sequence[ArtifactVersion], label: str
+) -> tuple[tuple[ArtifactVersion, ...], str]:
+    """Return a table with a version of another table and all that it came from, and its label here.
+
+    A version that is in the table already is not added again. One whose label is taken by other
+    content, such as another version of a base model, gets the next number.
+
+    Args:
+        table: The versions of a persona.
+        others: The versions of the persona that this one was made from.
+        label: One of these.
+    """
+    wanted = [one for one in others if one.label in _ancestors(others, [label])]
+    known = list(table)
+    labels: dict[str, str] = {}  # in the other table -> in this one
+    for artifact in wanted:
+        alike = [one for one in known if (one.name, one.type) == (artifact.name, artifact.type)]
+        same = next((one for one in alike if one.hash == artifact.hash), None)
+        if same is None:
+            taken = {one.version for one in alike}
+            number = artifact.version if artifact.version not in taken else max(taken) + 1
+            same = replace(artifact, version=number)
+            known.append(same)
+        labels[artifact.label] = same.label
+    added = [
+        replace(one, uses=tuple(labels.get(used, used) for used in one.uses))
+        for one in known[len(table) :]
+    ]
+    return (*table, *added), labels.get(label, label)
+
+
+def _ancestors(table: Sequence[ArtifactVersion], labels: Sequence[str]) -> set[str]:
+    """Return these labels, and those of all that they came from, as far as the table has them."""
+    known = {artifact.label: artifact for artifact in table}
+    found: set[str] = set()
+    waiting = list(labels)
+    while waiting:
+        label = waiting.pop()
+        if label in known and label not in found:
+            found.add(label)
+            waiting += known[label].uses
+    return found
 
 
 def current(persona: str, record: Record) -> dict[str, ArtifactVersion]:
@@ -138,23 +188,38 @@ def _find(
 def graph(persona: str, record: Record, states: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return every version of every artifact for JSON: its job, what that used, and its state.
 
-    `states` are those of the stages, by name.
+    `states` are those of the stages, by name. What a blend's members came from has the state
+    `member`, and their jobs the members' names.
     """
     now = {key: artifact.label for key, artifact in current(persona, record).items()}
     kinds = {kind.type: kind for kind in KINDS}
+    of_members = _ancestors(
+        record.artifacts, [one.artifact for one in record.blend if not one.is_base]
+    )
     rows = []
     for artifact in counted(persona, record):
         kind = kinds[artifact.type]
         is_current = now.get(kind.key) == artifact.label
+        is_of_member = artifact.label in of_members and not is_current
+        maker = _persona_of(artifact, kind) if is_of_member else persona
         rows.append(
             {
                 "artifact": artifact.label,
                 "type": artifact.type,
                 "hash": artifact.hash,
                 "made": artifact.made.isoformat(),
-                "job": job_name(persona, kind.job) if kind.job else None,
+                "job": job_name(maker, kind.job) if kind.job else None,
                 "uses": list(artifact.uses),
-                "state": states[kind.stage] if is_current else "earlier",
+                "state": states[kind.stage]
+                if is_current
+                else "member"
+                if is_of_member
+                else "earlier",
             }
         )
     return rows
+
+
+def _persona_of(artifact: ArtifactVersion, kind: Kind) -> str:
+    """Return the name of the persona that an artifact is of."""
+    return artifact.name.removeprefix(kind.name.partition("{persona}")[0])

@@ -18,6 +18,7 @@ import tomli_w
 
 from popinjay.errors import PersonaError
 from popinjay.events import StopReason
+from popinjay.store.blend_member import BlendMember
 from popinjay.store.toml_table import Table, storable
 
 # The format of run.toml; a file without the key `format` has format 1. It is raised when an older
@@ -111,6 +112,8 @@ class TrainFacts:
     steps: int = 0
     best_step: int = 0
     epochs_seen: float = 1.0
+    updated_from: int | None = None  # the version of the model that its training started from
+    learnt_before: Sequence[str] = ()  # hashes of the data that this model had learnt before
 
     @property
     def caution(self) -> str:
@@ -167,6 +170,7 @@ class Asked:
     specs: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()  # handles
     accounts: tuple[str, ...] = ()  # of the authors, those whose posts are read over a network
+    weights: Mapping[str, float] = field(default_factory=dict)  # handle -> weight, if not all equal
     whose: str | None = None
     contact: str | None = None
     track: tuple[str, ...] | None = None  # trackers; None if it is not on record
@@ -180,6 +184,7 @@ class Asked:
             specs=found.texts("specs") or (),
             authors=found.texts("authors") or (),
             accounts=found.texts("accounts") or (),
+            weights=found.numbers_by_name("weights") or {},
             whose=found.value("whose", str),
             contact=found.value("contact", str),
             track=found.texts("track"),
@@ -189,8 +194,9 @@ class Asked:
     def to_table(self) -> dict[str, Any]:
         """Return it as a table."""
         table = _known(self)
-        if not self.accounts:
-            del table["accounts"]
+        for name in ("accounts", "weights"):
+            if not table[name]:
+                del table[name]
         return {**table, **self.other}
 
 
@@ -268,6 +274,7 @@ class Record:
     asked: Asked = field(default_factory=Asked)
     published: Mapping[str, Publication] = field(default_factory=dict)  # place -> what lies there
     told: tuple[LedgerRow, ...] = ()
+    blend: tuple[BlendMember, ...] = ()  # the models whose weights were added up; else nothing
     other: Mapping[str, Any] = field(default_factory=dict)
     tables: tuple[str, ...] = ()  # that are on record, in the order of the file
 
@@ -311,6 +318,9 @@ class Record:
                 for place, entry in (found.table("published") or {}).items()
             },
             told=tuple(LedgerRow.from_table(row, "a row of told") for row in found.rows("told")),
+            blend=tuple(
+                BlendMember.from_table(row, "a row of blend") for row in found.rows("blend")
+            ),
             other=found.rest,
             tables=tuple(table),
         )
@@ -324,6 +334,7 @@ class Record:
             "asked": self.asked.to_table() if self.asked != Asked() else {},
             "published": {place: entry.to_table() for place, entry in self.published.items()},
             "told": [row.to_table() for row in self.told],
+            "blend": [member.to_table() for member in self.blend],
         }
         more = [name for name in tables if tables[name] and name not in self.tables]
         return {name: tables[name] for name in (*self.tables, *more) if name in tables}
@@ -345,6 +356,7 @@ class Record:
         asked: Asked | None = None,
         published: Mapping[str, Publication] | None = None,
         told: Sequence[LedgerRow] | None = None,
+        blend: Sequence[BlendMember] | None = None,
     ) -> Record:
         """Return the record with these tables in place of those that it has."""
         given: dict[str, Any] = {
@@ -353,6 +365,7 @@ class Record:
             "asked": asked,
             "published": published,
             "told": None if told is None else tuple(told),
+            "blend": None if blend is None else tuple(blend),
         }
         changed = {name: table for name, table in given.items() if table is not None}
         new = [name for name in changed if name not in self.tables]
@@ -405,6 +418,8 @@ class Record:
             steps=facts.get("steps", 0),
             best_step=facts.get("best_step", 0),
             epochs_seen=facts.get("epochs_seen", 1.0),
+            updated_from=facts.get("updated_from"),
+            learnt_before=facts.get("learnt_before", ()),
         )
 
     def hashes(self) -> dict[str, str]:

@@ -39,6 +39,8 @@ FETCHED = "fetched"  # mirrors of what was read over networks, one folder for ea
 PREVIOUS_REPORT = "previous_report.json"  # of the model before this one, for comparison
 SHARED_REPORT = "report-to-share.html"
 REPORT_AGAINST = "report-against.html"
+LOCK = ".lock"
+LOCK_SECONDS = 0.2  # that a lock is waited for: `is_locked` holds it for an instant
 WEB_PAGE = ".web-page.partial"  # while it is published
 QUICK_BYTES = 2**20  # size up to which a file is hashed to list personas
 REPORTS = (PREVIOUS_REPORT, SHARED_REPORT, REPORT_AGAINST)  # that no stage makes
@@ -217,9 +219,9 @@ class Run:
 
         with storage_errors(str(self.path)):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.file(".lock"))
+            lock = FileLock(self.file(LOCK))
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=LOCK_SECONDS)
             except Timeout as error:
                 raise PersonaBusy(
                     f"{self.name!r} is being made by another popinjay right now.",
@@ -233,6 +235,20 @@ class Run:
             yield
         finally:
             lock.release()
+
+    def is_locked(self) -> bool:
+        """Return whether a process holds the persona's lock now, as while it is made."""
+        from filelock import FileLock, Timeout
+
+        try:
+            if self.file(LOCK).is_file():
+                with FileLock(self.file(LOCK), timeout=0):
+                    pass
+        except Timeout:
+            return True
+        except (OSError, PersonaError):  # such as a folder that may only be read
+            pass
+        return False
 
     def save(self, record: Record) -> None:
         """Replace the record. Raises StorageError, and then nothing is changed."""

@@ -59,7 +59,7 @@ STAGES = (
             "train.jsonl",
         ),
         ("README.md", IMAGES, "report.html"),
-        "writing the card and the report",
+        "writing the model card and the report",
         version=6,
     ),
 )

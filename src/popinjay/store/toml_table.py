@@ -65,6 +65,13 @@ class Table:
             raise ValueError(f"{name!r} in {self._where} holds something that is not a text")
         return None if found is None else tuple(found)
 
+    def numbers_by_name(self, name: str) -> dict[str, float] | None:
+        """Return a table of numbers; None if there is none."""
+        found = self.table(name)
+        if found is not None and not all(isinstance(one, int | float) for one in found.values()):
+            raise ValueError(f"{name!r} in {self._where} holds something that is not a number")
+        return None if found is None else {key: float(value) for key, value in found.items()}
+
     def texts_by_name(self, name: str) -> dict[str, str] | None:
         """Return a table of texts; None if there is none."""
         found = self.table(name)

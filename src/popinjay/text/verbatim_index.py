@@ -168,6 +168,29 @@ class VerbatimIndex:
         return index < len(self._hashes) and self._hashes[index] == digest
 
 
+class JointIndex(VerbatimIndex):
+    """Several indexes searched as one: what any of them holds is a copy, and a known handle."""
+
+    def __init__(self, indexes: Sequence[VerbatimIndex]) -> None:
+        super().__init__()
+        self._indexes = tuple(indexes)
+
+    def __bool__(self) -> bool:
+        return any(self._indexes)
+
+    @property
+    def size(self) -> int:
+        """The size of the indexes in bytes."""
+        return sum(one.size for one in self._indexes)
+
+    def has_handle(self, name: str) -> bool:
+        """Return whether one of the indexes has a text with this handle."""
+        return any(one.has_handle(name) for one in self._indexes)
+
+    def _holds(self, run: Sequence[str]) -> bool:
+        return any(one._holds(run) for one in self._indexes)
+
+
 class IncrementalMatcher:
     """Finds copied runs in a growing text, as soon as the eighth word of a run is complete.
 

@@ -43,7 +43,10 @@ class SampleSchedule:
         self.last_at = time.monotonic()
 
 
-def write_sample(model: LanguageModel, seed: int) -> str:
-    """Return a post by the model as it is now. The seed is its only random state."""
+def write_sample(model: LanguageModel, seed: int, opening: str = "") -> str:
+    """Return a post by the model as it is now. The seed is its only random state.
+
+    A base model needs an `opening`: what it writes without one is no text, but the middle of one.
+    """
     decoder = TorchDecoder(model)
-    return generate(decoder, SayOptions(n=1, max_tokens=SAMPLE_TOKENS, seed=seed))[0].text
+    return generate(decoder, SayOptions(n=1, max_tokens=SAMPLE_TOKENS, seed=seed), opening)[0].text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.training.batches import schedule_batches
 from popinjay.training.checkpoints import Checkpoints, TrainingState
 from popinjay.training.memorization import (
+    BYTES_PER_TOKEN,
     estimated_seconds,
     max_memorized_share,
     memorized_share,
 )
-from popinjay.training.outcome import TrainingSummary, caution, check_learnt
+from popinjay.training.outcome import TrainingSummary, caution, check_learnt, has_diverged
 from popinjay.training.overhead import (
     MEMORIZATION,
     OVERHEAD_SHARE,
@@ -38,6 +40,7 @@ VALIDATIONS_PER_EPOCH = 3
 PATIENCE = 6  # validations without an improvement before training stops
 MIN_TRAINING_SHARE = 0.5  # of a budget is trained in, however long loading the base model took
 MIN_VALIDATION_TEXTS = 16  # however short the budget is
+GRADIENT_SLOWDOWN = 3  # learning a token takes about this many times as long as scoring one
 BYTES_PER_WEIGHT = 4
 DISK_BYTES_PER_SECOND = 300e6  # for saving the model: a slow disk
 MAX_TIMED_STEPS = 6  # before training starts, to estimate its duration
@@ -72,6 +75,7 @@ class Trainer:
     state: TrainingState = field(default_factory=TrainingState)
     stop_reason: StopReason | None = None  # None while it goes on
     default_epochs: bool = False  # the user did not choose the number of epochs
+    opening: str = ""  # of the sample before the first step
     overhead: Overhead = field(default_factory=lambda: Overhead(None))
     step_seconds: float = 0.0  # spent on steps by this process
     steps_timed: int = 0
@@ -79,9 +83,15 @@ class Trainer:
     samples: SampleSchedule = field(default_factory=SampleSchedule)
     steps_per_epoch: int = 1
     validate_every: int = 1  # steps
+    validations: int | None = None  # of an update, in all; None: VALIDATIONS_PER_EPOCH
 
     def __post_init__(self) -> None:
         self.report = TrainingReporter(self.listener, self.checkpoints.metrics)
+
+    @property
+    def is_update(self) -> bool:
+        """Whether it started from a trained model, whose weights stay if none are better."""
+        return self.validations is not None
 
     def run(self) -> None:
         """Train to the end, then load the best weights.
@@ -94,6 +104,8 @@ class Trainer:
         self.seconds_before = state.seconds
         steps, self.steps_per_epoch = self.plan()
         self.validate_every = max(1, self.steps_per_epoch // VALIDATIONS_PER_EPOCH)
+        if self.validations is not None:
+            self.validate_every = max(1, math.ceil(len(steps) / self.validations))
 
         self.overhead = Overhead(self.settings.budget, state.overhead)
         if state.step:
@@ -186,13 +198,14 @@ class Trainer:
     def begin(self, steps: list[list[int]]) -> None:
         """Score the base model, show what it says, and find out how long the training will take.
 
-        None of a budget is spent on timing steps.
+        Neither an update nor a budget spends time on timing steps; nor does an update on samples.
         """
         budget = self.settings.budget
         if self.overhead.validation_seconds is not None:
             self.choose_validation_texts(self.overhead.validation_seconds)
         self.validate(0)
-        self.sample()
+        if not self.is_update:
+            self.sample()
         validation_seconds = self.overhead.costs[VALIDATION]
         loading_seconds = time.monotonic() - self.started_at
         if budget is not None:
@@ -200,12 +213,22 @@ class Trainer:
             self.divide_budget(budget, validation_seconds)
             self.report.begins(budget - loading_seconds)
             return
+        if self.is_update:
+            self.state.start = loading_seconds
+            self.report.begins(self.estimated_lesson_seconds(validation_seconds))
+            return
         self.report.doing("seeing how fast this machine is")
         step_seconds = self.seconds_per_step(steps)
         self.state.start = time.monotonic() - self.started_at
         validation_count = 1 + len(steps) // self.validate_every
         seconds = step_seconds * len(steps) + validation_seconds * validation_count
         self.report.begins(seconds)
+
+    def estimated_lesson_seconds(self, validation_seconds: float) -> float:
+        """Estimate the duration of one pass from that of a validation, which has no gradients."""
+        validated = sum(len(text.encode()) for text in self.validation_texts) / BYTES_PER_TOKEN
+        tokens = sum(map(len, self.sequences))
+        return GRADIENT_SLOWDOWN * validation_seconds * tokens / max(1.0, validated)
 
     def divide_budget(self, budget: float, validation_seconds: float) -> None:
         """Reserve time of the budget (seconds) for the last validation and saving the model."""
@@ -335,7 +358,8 @@ class Trainer:
         post is seen twice.
         """
         step = self.state.step
-        is_due = is_last or step % (VALIDATIONS_PER_EPOCH * self.validate_every) == 0
+        every = VALIDATIONS_PER_EPOCH * self.validate_every
+        is_due = is_last or (not self.is_update and step % every == 0)
         if self.settings.budget is None:
             return is_due
         if not is_due or step < self.steps_per_epoch:
@@ -350,8 +374,18 @@ class Trainer:
     # after the last step
 
     def conclude(self) -> None:
-        """Raise TrainingError if nothing was learnt; notify the user if it was little."""
+        """Raise TrainingError if nothing was learnt; notify the user if it was little.
+
+        An update that learns nothing is no error: the model stays as it was.
+        """
         state = self.state
+        if self.is_update and not has_diverged(state):
+            if not state.best_step:
+                self.report.note(
+                    "The new posts taught it nothing that helps with posts it has not seen: "
+                    "its weights stay as they were."
+                )
+            return
         summary = TrainingSummary(
             why=self.stop_reason,
             steps_per_epoch=self.steps_per_epoch,
@@ -370,8 +404,8 @@ class Trainer:
     # metrics and events
 
     def is_sample_due(self) -> bool:
-        """Return whether a sample is due, and a budget has time for it."""
-        return self.samples.is_due() and self.overhead.fits(SAMPLE)
+        """Return whether a sample is due, and a budget has time for it; an update shows none."""
+        return not self.is_update and self.samples.is_due() and self.overhead.fits(SAMPLE)
 
     def sample(self) -> None:
         """Generate a post, to show the user what the model has learnt so far."""
@@ -379,7 +413,7 @@ class Trainer:
         if not step:
             self.report.doing("having it say something first")
         with self.overhead.timed(SAMPLE), self.train_step.full_model():
-            text = write_sample(self.train_step.model, step)
+            text = write_sample(self.train_step.model, step, "" if step else self.opening)
         self.samples.shown(self.overhead.costs[SAMPLE])
         self.report.sample(text, step)
 

@@ -12,9 +12,12 @@ export async function answers(cases, base, tokenizerFile) {
   const copies = new index.VerbatimIndex(bytes(cases.copies.index), marked);
   const output = new filters.OutputFilters(copies);
   const units = (text, count) => [...text].slice(0, count).join("").length;
+  const piecesOf = (list) => tokenizers.Pieces.from(list, (hex) => hex ? bytes(hex) : bytes("00").subarray(1));
   const tokenizer = new tokenizers.Tokenizer(
     tokenizerFile, { bos: 0, eos: 0, suppressed: [0] });
 
+  const ofBase = (found) => [
+    found.length, found.reduce((sum, token) => sum + token, 0), found.slice(-5)];
   const found = (text) => masking.findMatches(text).map(
     ({ begin, end, sort }) => [sort, text.slice(begin, end)]);
   const grow = (watch, pieces) => pieces.map((piece) => watch.add(piece));
@@ -76,6 +79,13 @@ export async function answers(cases, base, tokenizerFile) {
     tokens: cases.tokens.map(([text]) => {
       const tokens = tokenizer.encode(text);
       return [text, tokens, tokenizer.decode(tokens)];
+    }),
+    fragments: cases.fragments.map(([list]) => [list, piecesOf(list).fragments]),
+    fragments_of_base: ofBase(tokenizer.pieces.fragments),
+    starts: cases.starts.map(([list, logits, suppressed]) => {
+      const decoder = { pieces: piecesOf(list), suppressedTokens: suppressed, eosToken: 0 };
+      const found = [...prompt.atStart(Float32Array.from(logits), decoder)];
+      return [list, logits, suppressed, [...found.keys()].filter((token) => found[token] > -Infinity)];
     }),
     sequences: cases.sequences.map((row) => [...row.slice(0, 5), draft(row)]),
     detokenized: cases.detokenized.map(([tokens]) => {

@@ -1,4 +1,4 @@
-"""Weights in 5 bits: how near what is unpacked is, and that the page does the same."""
+"""Weights in 4 and 5 bits: how near what is unpacked is, and that the page does the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chromium import chromium, needs_chromium
-from popinjay.exporting.web.packing import BLOCK, pack, unpack
+from popinjay.exporting.web.packing import BLOCK, TABLES, decoded, pack, rounded, unpack
 from static_host import LOOPBACK, static_host
 
 
@@ -18,27 +18,33 @@ def matrix(inputs: int, outputs: int) -> np.ndarray[tuple[int, int], np.dtype[np
 
 
 @pytest.mark.parametrize("shape", [(32, 5), (96, 64)])
-def test_what_is_unpacked_is_near(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("bits", "error"), [(4, 0.08), (5, 0.05)])
+def test_what_is_unpacked_is_near(shape: tuple[int, int], bits: int, error: float) -> None:
     whole = matrix(*shape)
-    packed = pack(whole)
+    coded = rounded(whole, bits)
+    packed = pack(coded, bits)
     assert packed.nibbles.nbytes * 2 == whole.nbytes
-    assert packed.fifths.nbytes * 8 == whole.nbytes
+    assert packed.fifths.nbytes * 8 == (whole.nbytes if bits == 5 else 0)
     assert packed.steps.shape == (shape[0] // BLOCK, shape[1])
-    difference = unpack(packed).astype(float) - whole
-    assert np.sqrt((difference**2).mean()) < 0.05 * np.sqrt((whole.astype(float) ** 2).mean())
+    unpacked = unpack(packed, bits)
+    assert (unpacked == decoded(coded, bits)).all()
+    difference = unpacked.astype(float) - whole
+    assert np.sqrt((difference**2).mean()) < error * np.sqrt((whole.astype(float) ** 2).mean())
 
 
-def test_extremes_survive() -> None:
+@pytest.mark.parametrize("bits", [4, 5])
+def test_extremes_survive(bits: int) -> None:
     whole = np.zeros((32, 3), np.int8)
     whole[0] = [127, -127, 1]
-    unpacked = unpack(pack(whole))
+    unpacked = decoded(rounded(whole, bits), bits)
     assert np.abs(unpacked.astype(int) - whole).max() <= 1
-    assert not unpacked[1:].any()
-    assert not unpack(pack(np.zeros((64, 2), np.int8))).any()
+    assert np.abs(unpacked[1:].astype(int)).max() <= 1  # four bits have no zero
+    assert not decoded(rounded(np.zeros((64, 2), np.int8), bits), bits).any()
 
 
 @needs_chromium
-def test_the_page_unpacks_the_same() -> None:
+@pytest.mark.parametrize("bits", [4, 5])
+def test_the_page_unpacks_the_same(bits: int) -> None:
     whole = matrix(96, 7)
     with (
         as_file(files("popinjay").joinpath("assets/web")) as assets,
@@ -47,18 +53,23 @@ def test_the_page_unpacks_the_same() -> None:
     ):
         page = browser.new_page()
         page.goto(f"{host.address}page.css")
-        packed = pack(whole)
+        packed = pack(rounded(whole, bits), bits)
         found = page.evaluate(
-            """async ([steps, nibbles, fifths, outputs, size]) => {
+            """async ([steps, nibbles, fifths, table, outputs, size]) => {
                 const { unpack } = await import(new URL("weights.js", location.href));
                 const values = new Int8Array(size);
                 unpack({
                     steps: Int8Array.from(steps),
                     nibbles: Uint8Array.from(nibbles),
-                    fifths: Uint8Array.from(fifths),
-                }, outputs, values);
+                    fifths: fifths.length ? Uint8Array.from(fifths) : null,
+                }, table, outputs, values);
                 return [...values];
             }""",
-            [*(part.ravel().tolist() for part in packed), whole.shape[1], whole.size],
+            [
+                *(part.ravel().tolist() for part in packed),
+                TABLES[bits],
+                whole.shape[1],
+                whole.size,
+            ],
         )
-        assert found == unpack(packed).ravel().tolist()
+        assert found == unpack(packed, bits).ravel().tolist()

@@ -13,13 +13,15 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from chromium import chromium, needs_chromium
+from popinjay.inference.byte_level import Pieces
 from popinjay.inference.tokenizer import Tokenizer
 from popinjay.options import SayOptions
 from popinjay.post import one_line
 from popinjay.sampling.filters import OutputFilters, settled
-from popinjay.sampling.prompt import PrefilledPrompt, tidy
+from popinjay.sampling.prompt import PrefilledPrompt, prefill, tidy
 from popinjay.sampling.sampler import Sampler, SamplingParams
 from popinjay.sampling.sequence import SequenceKey, TokenSequence
 from popinjay.text import masking
@@ -41,6 +43,34 @@ class Listed:
 
     def random(self) -> float:
         return next(self._numbers)
+
+
+class Starting:
+    """A decoder that knows what begins a post, and no more."""
+
+    bos_token = eos_token = 0
+    context = 100
+    prefix = None
+
+    def __init__(self, pieces: Pieces, logits: Sequence[float], suppressed: Sequence[int]) -> None:
+        self._pieces = pieces
+        self._logits = np.array(logits, np.float32)
+        self.suppressed_tokens = suppressed
+
+    def pieces(self) -> Pieces:
+        return self._pieces
+
+    def clone(self) -> Starting:
+        return self
+
+    def encode(self, text: str) -> list[int]:
+        return []
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return ""
+
+    def prefill(self, prompt: Sequence[int]) -> NDArray[np.float32]:
+        return self._logits
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +137,18 @@ def test_tokens_in_python() -> None:
     for tokens, texts in CASES["detokenized"]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         assert [decoder.decode(pieces[token]) for token in tokens] == texts
+
+
+def test_starts_in_python() -> None:
+    for spelled, fragments in CASES["fragments"]:
+        assert Pieces(map(bytes.fromhex, spelled)).fragments == fragments
+    pieces = Tokenizer(BASE).pieces
+    assert pieces is not None
+    found = pieces.fragments
+    assert [len(found), sum(found), found[-5:]] == CASES["fragments_of_base"]
+    for spelled, logits, suppressed, allowed in CASES["starts"]:
+        decoder: Any = Starting(Pieces(map(bytes.fromhex, spelled)), logits, suppressed)
+        assert np.flatnonzero(np.isfinite(prefill(decoder, "", 1).logits)).tolist() == allowed
 
 
 def test_drafts_in_python() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.server
 import io
@@ -14,16 +15,19 @@ from pathlib import Path
 
 import pytest
 
+from exported_page import page_model, score
 from popinjay.cli.main import main
 from popinjay.errors import OptionError, PersonaError
 from popinjay.events import ignore
 from popinjay.exporting import find
 from popinjay.exporting.export import export
+from popinjay.exporting.sizes import size_of
 from popinjay.exporting.web import engine, model
+from popinjay.inference.tokenizer import Tokenizer
 from popinjay.options import ExportOptions
 from popinjay.store.run import Run
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
-from speaking_persona import POST, put_persona
+from speaking_persona import BASE, POST, put_persona
 from web_engine import STAND_INS, expect_stand_ins, put_stand_ins
 
 HOSTILE = '<img src=x onerror=alert(1)>"\\ &{{title}}'
@@ -52,12 +56,12 @@ def put_author(home: Path) -> Run:
 
 def test_the_folder_is_small_and_whole(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    found = export(run, "web", out)
+    found = export(run, "web", out, ExportOptions(quant="q8"))
     sizes = dict(found.files)
-    engine_bytes = sum(sizes[f"engine/{name}"] for name in STAND_INS)
-    whole = sum(sizes.values()) - engine_bytes + engine.ENGINE_BYTES
-    assert whole < 25_000_000
-    assert abs(find("web").estimate(9_000_000, "q8") - whole) < 3_000_000
+    whole = sum(sizes.values()) + engine.ENGINE_BYTES  # the stand-ins are some bytes
+    assert whole < 14_000_000
+    estimated = find("web").estimate(size_of(run), "q8")
+    assert abs(estimated - whole) < 500_000
     listed = json.loads((out / "files.json").read_text())
     others = {"files.json", "sw.js", "popinjay-export.json"}
     assert listed["sizes"] == {name: size for name, size in sizes.items() if name not in others}
@@ -104,12 +108,43 @@ def test_a_hostile_name_is_text(run: Run, tmp_path: Path) -> None:
     assert "'unsafe-eval'" not in page
 
 
-def test_five_bits_are_smaller(run: Run, tmp_path: Path) -> None:
-    eight = export(run, "web", tmp_path / "8")
-    five = export(run, "web", tmp_path / "5", ExportOptions(quant="q5"))
-    assert sum(dict(five.files).values()) < sum(dict(eight.files).values()) - 2_000_000
-    layout = json.loads((tmp_path / "5/model/model.json").read_text())
-    assert any(tensor.get("packed") for tensor in layout["tensors"])
+@pytest.mark.parametrize("quant", ["q5", "q4"])
+def test_fewer_bits_are_smaller_and_nearly_as_good(run: Run, tmp_path: Path, quant: str) -> None:
+    eight = export(run, "web", tmp_path / "8", ExportOptions(quant="q8"))
+    fewer = export(run, "web", tmp_path / "few", ExportOptions(quant=quant))
+    assert sum(dict(fewer.files).values()) < sum(dict(eight.files).values()) - 2_000_000
+    tokenizer = Tokenizer(BASE)
+    wanted, found = (
+        score(page_model(tmp_path / name / "model"), POSTS, tokenizer).bits_per_byte
+        for name in ("8", "few")
+    )
+    assert abs(found / wanted - 1) < 0.03
+
+
+def test_the_held_out_posts_are_not_read(run: Run, tmp_path: Path) -> None:
+    weights = []
+    for number, posts in enumerate(("", "damaged")):
+        run.file("held_out.jsonl").write_text(posts, encoding="utf-8")
+        export(run, "web", tmp_path / str(number), ExportOptions(quant="q4"))
+        weights.append((tmp_path / str(number) / "model/weights.000.bin").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def test_a_cyborg_has_the_pictures_of_all(run: Run, tmp_path: Path) -> None:
+    authors = [{"handle": "ada", "name": HOSTILE}, {"handle": "../eve", "name": "Eve"}]
+    run.file("authors.json").write_text(json.dumps(authors), encoding="utf-8")
+    images = run.file("images")
+    images.mkdir()
+    (images / "avatar-ada.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    out = tmp_path / "out"
+    export(run, "web", out)
+    persona = json.loads((out / "persona.json").read_text(encoding="utf-8"))
+    assert persona["avatars"] == ["avatar.png", "avatar-2.svg"]
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == 2
+    assert (out / "avatar.png").read_bytes() == (images / "avatar-ada.png").read_bytes()
+    assert ">E</text>" in (out / "avatar-2.svg").read_text(encoding="utf-8")
+    assert '"avatar-2.svg"' in (out / "sw.js").read_text(encoding="utf-8")  # kept for later visits
 
 
 def test_large_files_are_split(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +222,11 @@ def test_the_engine_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for name in ("one", "two"):
             engine.add_engine(tmp_path / name, ignore, allow_local=True)
     assert asked == [f"/{engine.NAME}/-/{engine.NAME}-{engine.VERSION}.tgz"]
-    for name, bytes_ in STAND_INS.items():
-        assert (tmp_path / "two" / name).read_bytes() == bytes_
+    module, program = engine.FILES
+    assert (tmp_path / "two" / module.name).read_bytes() == STAND_INS[module.name]
+    packed = (tmp_path / "two" / engine.WASM).read_bytes()
+    assert gzip.decompress(packed) == STAND_INS[program.name]
+    assert packed == (tmp_path / "one" / engine.WASM).read_bytes()
 
 
 @pytest.mark.usefixtures("own_home")

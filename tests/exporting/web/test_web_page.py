@@ -175,17 +175,18 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
                 const { prefill } = await load("prompt.js");
                 const { Tokenizer } = await load("tokenizer.js");
                 const { unpackWeights } = await load("weights.js");
-                const json = async (name) => (await fetch(base + name)).json();
-                const persona = await json("persona.json");
+                const { bytesOf, jsonOf, listing } = await load("files.js");
+                const list = await listing();
+                const persona = await jsonOf("persona.json", list);
                 const tokenizer = new Tokenizer(
-                    await json("model/tokenizer.json"), persona.special);
-                const get = async (name) => new Uint8Array(
-                    await (await fetch(`${base}model/${name}`)).arrayBuffer());
-                const layout = await (await fetch(`${base}model/model.json`)).json();
+                    await jsonOf("model/tokenizer.json.gzip", list), persona.special);
+                const layout = await jsonOf("model/model.json", list);
                 const parts = [];
-                for (const part of layout.parts) parts.push(await get(part));
+                for (const part of layout.parts) parts.push(await bytesOf(`model/${part}`, list));
+                const wasm = await bytesOf("engine/ort-wasm-simd-threaded.wasm.gzip", list);
                 const decoder = await OnnxDecoder.open(
-                    await factory({ numThreads: 1 }), layout, await get("model.onnx"),
+                    await factory({ numThreads: 1, wasmBinary: wasm.buffer }), layout,
+                    await bytesOf("model/model.onnx", list),
                     unpackWeights(layout, parts), tokenizer);
                 const logits = [];
                 for (const prompt of prompts) {

@@ -36,6 +36,10 @@ export const announce = (text) => {
 /** The main heading of a screen, which gets the focus when the screen is opened. */
 export const title = (...words) => el("h1", { tabindex: "-1" }, ...words);
 
+/** What stands where something is being loaded; it shows only if that takes a moment. */
+export const loading = (words = "Loading…") =>
+  el("p", { class: "aside loading", role: "status" }, words);
+
 /** Return a stored setting; null if there is none, or the browser blocks storage. */
 export const remembered = (key) => {
   try {

@@ -39,7 +39,7 @@ export const files = (persona, found) => {
     el(
       "p",
       { class: "aside" },
-      "The zip holds the card, the picture and the model. ",
+      "The zip holds the model card, the picture and the model. ",
       persona.may_be_public
         ? null
         : "Pass it on in private only: it is not known that its author allowed more.",

@@ -75,7 +75,8 @@ const showPosts = async (container, persona, signal) => {
 };
 
 const unfinishedJobs = (jobs) => {
-  const open = jobs.filter(({ doing, state }) => doing !== "inspect" && state !== "done");
+  const isListed = ({ doing, state }) => ["make", "retrain"].includes(doing) && state !== "done";
+  const open = jobs.filter(isListed);
   if (!open.length) return null;
   return el(
     "section",

@@ -13,6 +13,10 @@ const MAX_WAIT_MS = 8000;
 export const show = async (container, id, { signal }) => {
   const path = `/api/jobs/${encodeURIComponent(id)}`;
   const job = await get(path, signal);
+  if (job.doing === "export") {
+    location.replace(`#/export/${encodeURIComponent(job.name)}`);
+    return;
+  }
   const view =
     job.doing === "inspect"
       ? new InspectionView(container, path)
@@ -22,7 +26,7 @@ export const show = async (container, id, { signal }) => {
 };
 
 /** Show all events of a job until it is over, and reconnect if the server is restarted. */
-const follow = async (path, view, job, signal) => {
+export const follow = async (path, view, job, signal) => {
   let last = null;
   let wait = 500;
   let now = job;
@@ -141,7 +145,7 @@ class InspectionView extends JobView {
   }
 }
 
-const VERBS = { make: "Making ", retrain: "Training again: " };
+const VERBS = { make: "Making ", retrain: "Training again: ", update: "Updating " };
 
 class TrainingView extends JobView {
   start(job) {

@@ -2,7 +2,7 @@
 // done with it.
 
 import { get, personaPath } from "./api.js";
-import { bdi, el, fill, errorBox } from "./dom.js";
+import { bdi, el, fill, errorBox, loading } from "./dom.js";
 import { files } from "./files.js";
 import { actions, trainAgain } from "./manage.js";
 import { markdown } from "./markdown.js";
@@ -21,20 +21,15 @@ const BEFORE_MEASURING = ["collect", "clean", "dataset", "train"];
 export const show = async (container, name, { signal }) => {
   const persona = await load(name, signal);
   if (signal.aborted) return;
-  const report = has(persona, "evaluate")
-    ? await reportContent(name, signal).catch((error) =>
-        error.status === 404 ? null : errorBox(error),
-      )
-    : null; // `condition` says why
-  if (signal.aborted) return;
+  const report = has(persona, "evaluate") ? reportSection(name) : null; // `condition` says why
   fill(
     container,
     el("div", { class: "head" }, header(persona, "look"), picture(persona)),
     condition(persona),
     facts(persona),
-    report ? reportSection(name, report) : null,
+    report,
     has(persona, "card")
-      ? lazySection("Its card", "card", () =>
+      ? lazySection("Its model card", "card", () =>
           get(personaPath(name, "card"), signal).then(({ markdown: text }) => markdown(text, name)),
         )
       : null,
@@ -43,6 +38,7 @@ export const show = async (container, name, { signal }) => {
     ),
     actions(persona),
   );
+  if (report) showReport(report, name, signal); // it takes seconds, and the rest is here
 };
 
 const picture = (persona) =>
@@ -67,29 +63,36 @@ const has = (persona, name) =>
 
 /** Say in words what is not as it should be, with a button that mends it. */
 const condition = (persona) => {
+  if (persona.state === "making")
+    return el("section", { class: "condition" }, el("p", {}, "It is being made right now."));
   const open = (persona.stages ?? []).filter(({ state }) => state !== "done");
   if (!open.length && !persona.still_known) return null;
   const wasFinished = open.every(({ state }) => state !== "missing");
   const mustLearn = open.some(({ stage }) => BEFORE_MEASURING.includes(stage));
   const failed = open.find(({ state }) => state === "failed");
-  const words = persona.still_known
-    ? "It was told to forget something, and still knows it until it is trained again."
-    : !wasFinished
-      ? "It is not finished. Give it the same posts again, and it goes on from there."
-      : failed
-        ? `“${STAGES[failed.stage] ?? failed.stage}” did not work out.`
-        : mustLearn
-          ? "It is out of date: its posts, its settings or popinjay changed since it was trained."
-          : "Its report or its card is out of date.";
+  const isBlend = persona.blend?.length > 0;
+  const words = isBlend
+    ? "It is out of date. Blend it again from what it was made of, with popinjay blend in a terminal."
+    : persona.still_known
+      ? "It was told to forget something, and still knows it until it is trained again."
+      : !wasFinished
+        ? "It is not finished. Give it the same posts again, and it goes on from there."
+        : failed
+          ? `“${STAGES[failed.stage] ?? failed.stage}” did not work out.`
+          : mustLearn
+            ? "It is out of date: its posts, its settings or popinjay changed since it was trained."
+            : "Its report or its model card is out of date.";
   const errors = el("div");
   return el(
     "section",
     { class: "condition" },
     el("p", {}, words),
     failed?.error ? el("p", { class: "aside", dir: "auto" }, failed.error) : null,
-    wasFinished
-      ? trainAgain(persona, mustLearn || persona.still_known ? "Train again" : "Measure", errors)
-      : [stages(persona), el("a", { class: "button main", href: "#/make" }, "Choose the posts")],
+    isBlend
+      ? null
+      : wasFinished
+        ? trainAgain(persona, mustLearn || persona.still_known ? "Train again" : "Measure", errors)
+        : [stages(persona), el("a", { class: "button main", href: "#/make" }, "Choose the posts")],
     errors,
   );
 };
@@ -128,11 +131,12 @@ const facts = (persona) => {
   );
 };
 
-const reportSection = (name, content) =>
+/** A section for the report, whose first element is to be replaced by it. */
+const reportSection = (name) =>
   el(
     "div",
     { class: "report" },
-    content,
+    el("div", { class: "report-host coming" }, loading("Reading the report…")),
     el(
       "p",
       {},
@@ -143,6 +147,17 @@ const reportSection = (name, content) =>
       ),
     ),
   );
+
+/** Show the report in its section, which is removed if there is none. */
+const showReport = async (section, name, signal) => {
+  try {
+    const content = await reportContent(name, signal);
+    section.firstElementChild.replaceWith(content);
+  } catch (error) {
+    if (error.status === 404) section.remove();
+    else if (error.name !== "AbortError") section.firstElementChild.replaceWith(errorBox(error));
+  }
+};
 
 /** A section whose content is loaded when it is opened. */
 const lazySection = (words, id, loadContent) => {

@@ -8,7 +8,8 @@ import { bytes } from "./words.js";
 /** The section at the end of a persona's page. */
 export const actions = (persona) => {
   const errors = el("div");
-  const canLearn = (persona.stages ?? []).every(({ state }) => state !== "missing");
+  const isFinished = (persona.stages ?? []).every(({ state }) => state !== "missing");
+  const canLearn = isFinished && !persona.blend?.length;
   return el(
     "section",
     { class: "manage", "aria-labelledby": "manage-title" },
@@ -18,6 +19,7 @@ export const actions = (persona) => {
       { class: "acts" },
       canLearn
         ? [
+            trainAgain(persona, "Update", errors, {}, "update"),
             trainAgain(persona, "Learn longer", errors, { longer: true }),
             trainAgain(persona, "Train again", errors),
           ]
@@ -33,7 +35,8 @@ export const actions = (persona) => {
       ? el(
           "p",
           { class: "aside" },
-          "“Learn longer” trains it anew for twice the time. Until then it stays as it is.",
+          "“Update” reads its posts again where they came from, and has it learn the new ones. " +
+            "“Learn longer” trains it anew for twice the time. Until then it stays as it is.",
         )
       : null,
     errors,
@@ -41,12 +44,12 @@ export const actions = (persona) => {
 };
 
 /** A button that queues a training, and shows its progress. */
-export const trainAgain = (persona, words, errors, how = {}) => {
+export const trainAgain = (persona, words, errors, how = {}, doing = "retrain") => {
   const button = el("button", { type: "button" }, words);
   button.addEventListener(
     "click",
     actionHandler(button, errors, async () => {
-      const job = await post(personaPath(persona.name, "retrain"), how);
+      const job = await post(personaPath(persona.name, doing), how);
       location.hash = `#/job/${job.id}`;
     }),
   );
@@ -121,7 +124,7 @@ const rename = (persona) =>
       el(
         "p",
         { class: "aside" },
-        "The name of its folder and in its card. The authors’ names stay as they are.",
+        "The name of its folder and in its model card. The authors’ names stay as they are.",
       ),
     ),
     "Rename",
@@ -150,7 +153,7 @@ const removeAll = (persona) =>
         {},
         el("li", {}, "the model"),
         el("li", {}, "the posts as they were read, and those that you kept"),
-        el("li", {}, "the report, the card and the picture"),
+        el("li", {}, "the report, the model card and the picture"),
       ),
       el(
         "p",

@@ -1,8 +1,9 @@
 // The page: routing by the URL fragment, signing in, and the switch between light and dark.
 
 import { get, post } from "./api.js";
-import { el, errorBox, fill, remember, remembered, title } from "./dom.js";
+import { el, errorBox, fill, loading, remember, remembered, title } from "./dom.js";
 import * as all from "./all.js";
+import * as exporting from "./export.js";
 import * as home from "./home.js";
 import * as job from "./job.js";
 import * as login from "./login.js";
@@ -10,7 +11,7 @@ import * as look from "./look.js";
 import * as make from "./make.js";
 import * as say from "./say.js";
 
-const SCREENS = { home, make, job, say, look, all };
+const SCREENS = { home, make, job, say, look, export: exporting, all };
 const main = document.getElementById("main");
 let open = new AbortController();
 
@@ -44,6 +45,7 @@ const show = async ({ isFirst = false } = {}) => {
   }
   const container = document.createElement("div");
   container.className = `screen ${screen in SCREENS ? screen : "none"}`;
+  fill(container, loading()); // each screen takes its place
   fill(main, container);
   try {
     if (screen in SCREENS) await SCREENS[screen].show(container, about, { signal, settings });

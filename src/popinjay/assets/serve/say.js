@@ -1,6 +1,7 @@
 // The screen "Let it speak": ten posts that it wrote, and ten others for any prompt.
 
 import { events, get, personaPath, post } from "./api.js";
+import { Dials } from "./dials.js";
 import { announce, el, fill, errorBox } from "./dom.js";
 import { KeptPosts } from "./kept.js";
 import { displayName, header, load } from "./persona.js";
@@ -15,13 +16,7 @@ const LENGTHS = {
   500: "Mastodon: 500",
   140: "short: 140",
 };
-const TEMPERATURE_LABELS = [
-  [0.6, "plays safe"],
-  [0.9, "careful"],
-  [1.15, "as it comes"],
-  [1.5, "daring"],
-  [Infinity, "wild"],
-];
+const HEARD_AFTER = 250; // milliseconds that a dial has to rest
 
 export const show = async (container, name, { signal, settings }) => {
   const persona = await load(name, signal);
@@ -47,7 +42,10 @@ class SayView {
     this.rejected = el("p", { class: "aside" });
     this.list = el("ol", { class: "posts", "aria-label": "What it says" });
     this.running = null; // the query that is answered now, and what stops it
-    signal.addEventListener("abort", () => this.running?.stop.abort());
+    signal.addEventListener("abort", () => {
+      clearTimeout(this.resting);
+      this.running?.stop.abort();
+    });
   }
 
   /** Show the posts that were written before, or write some at once if there are none. */
@@ -124,15 +122,7 @@ class SayView {
   }
 
   options() {
-    this.temperature = el("input", {
-      id: "warmth",
-      type: "range",
-      min: "0.3",
-      max: "1.8",
-      step: "0.1",
-      value: String(this.persona.temperature),
-    });
-    this.temperatureLabel = el("output", { for: "warmth" });
+    this.dials = new Dials(this.persona, () => this.hear());
     this.length = el(
       "select",
       { id: "length" },
@@ -140,31 +130,23 @@ class SayView {
         .sort((a, b) => (b[0] === "280") - (a[0] === "280"))
         .map(([value, words]) => el("option", { value }, words)),
     );
-    const showTemperature = () => {
-      const value = Number(this.temperature.value);
-      const [, label] = TEMPERATURE_LABELS.find(([end]) => value < end);
-      this.temperatureLabel.textContent = `${label} (${value.toFixed(1)})`;
-      this.temperature.setAttribute("aria-valuetext", this.temperatureLabel.textContent);
-    };
-    this.temperature.addEventListener("input", showTemperature);
-    showTemperature();
     return el(
       "details",
       {},
       el("summary", {}, "Options"),
+      this.dials.element,
       el(
         "div",
         { class: "dials" },
-        el(
-          "div",
-          {},
-          el("label", { for: "warmth" }, "How daring? "),
-          this.temperatureLabel,
-          this.temperature,
-        ),
         el("div", {}, el("label", { for: "length" }, "How long at most?"), this.length),
       ),
     );
+  }
+
+  /** Write the posts on the screen again, once the dials rest: the same seed, so that it shows. */
+  hear() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.write(this.seed), HEARD_AFTER);
   }
 
   /** What can be done with a finished post. */
@@ -174,7 +156,10 @@ class SayView {
     ["Share…", null, () => this.share.open(one)],
   ];
 
-  /** Show posts in place of those before, each at least as high, so that nothing moves up. */
+  /**
+   * Show posts in place of those before, each at least as high while they are being written, so
+   * that nothing moves up under the reader's eyes.
+   */
   showPosts(posts) {
     const before = [...this.list.children];
     for (const element of before) element.style.minHeight = "";
@@ -189,13 +174,16 @@ class SayView {
   }
 
   /** Write ten posts with the settings on the page, in place of those that are being written. */
-  async write() {
-    const query = {
+  async write(seed) {
+    clearTimeout(this.resting);
+    this.seed = seed ?? Math.floor(Math.random() * 2 ** 32);
+    const settings = {
       prompt: this.prompt.value,
-      n: POSTS,
-      temperature: Number(this.temperature.value),
+      ...this.dials.options,
       max_chars: Number(this.length.value),
+      seed: this.seed,
     };
+    const query = { ...settings, n: POSTS };
     this.running?.stop.abort();
     const own = { query, stop: new AbortController() };
     this.running = own;
@@ -203,17 +191,19 @@ class SayView {
     fill(this.errors);
     this.rejected.textContent = "";
     this.note.textContent = "Getting ready…";
-    const posts = Array.from({ length: POSTS }, (_, index) => {
-      const { prompt, temperature } = query;
-      const settings = { prompt, temperature, number: index + 1 };
-      return new Post(this.persona, settings, this.actions);
-    });
+    const posts = Array.from(
+      { length: POSTS },
+      (_, index) => new Post(this.persona, { ...settings, number: index + 1 }, this.actions),
+    );
     const error = await this.receive(query, posts, own.stop.signal).catch((problem) => problem);
     if (this.running !== own) return; // others are written by now
     if (error) this.note.textContent = error.name === "AbortError" ? "Stopped." : "";
     if (error && error.name !== "AbortError") fill(this.errors, errorBox(error));
     this.running = null;
-    for (const one of posts) one.end();
+    for (const one of posts) {
+      one.end();
+      one.element.style.minHeight = "";
+    }
     this.setBusy(false);
   }
 
@@ -248,8 +238,7 @@ class SayView {
       });
   }
 
-  showSummary(posts, { redrawn = {}, seed }) {
-    for (const one of posts) one.settings.seed = seed;
+  showSummary(posts, { redrawn = {} }) {
     const rejected = Object.entries(redrawn).filter(([, number]) => number);
     const words = rejected.map(([reason, number]) => `${number} ${reason}`).join(", ");
     const written = posts.filter((one) => one.text !== null).length;

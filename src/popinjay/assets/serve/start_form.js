@@ -41,7 +41,7 @@ export const startForm = (job, authors) => {
         "contact",
         "Where can the author ask you to remove it?",
         { placeholder: "an address" },
-        "It is shown on its card.",
+        "It is shown on its model card.",
       ),
     ),
     errors,

@@ -41,13 +41,14 @@ export const STAGES = {
   train: "Learn the voice",
   evaluate: "Measure how good it is",
   picture: "Draw a picture",
-  card: "Write the card and the report",
+  card: "Write the model card and the report",
 };
 
 export const STATES = {
   ready: "ready",
   stale: "out of date",
   unfinished: "not finished",
+  making: "being made",
   failed: "did not work out",
   queued: "waiting for its turn",
   running: "under way",

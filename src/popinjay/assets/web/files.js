@@ -7,14 +7,20 @@ export async function listing() {
   return (await fetch(`${BASE}files.json`)).json();
 }
 
-// Return the bytes of a file; `report` is told how many have come. What was kept comes first.
-export async function bytesOf(name, { version, sizes }, report = () => {}) {
+// Return the bytes of a file; `report` is told how many have come. What was kept comes first. The
+// exporter packs what hosts may not compress: it is kept as it came, and unpacked here.
+export async function bytesOf(name, { version, sizes, mayKeep }, report = () => {}) {
   const url = BASE + name;
-  const cache = await opened(`popinjay ${BASE} ${version}`);
+  const cache = mayKeep ? await opened(`popinjay ${BASE} ${version}`) : null;
   const kept = await cache?.match(url);
   const bytes = await read(kept ?? (await fetch(url)), sizes[name], report);
   if (!kept && cache) await keep(cache, url, bytes);
-  return bytes;
+  return name.endsWith(".gzip") ? unpacked(bytes) : bytes;
+}
+
+export async function unpacked(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 export async function jsonOf(name, list) {
@@ -47,9 +53,8 @@ async function read(response, size, report) {
 }
 
 async function keep(cache, url, bytes) {
-  const type = url.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
   try {
-    await cache.put(url, new Response(bytes, { headers: { "Content-Type": type } }));
+    await cache.put(url, new Response(bytes));
   } catch {
     // The browser has no room for it: it is loaded again next time.
   }

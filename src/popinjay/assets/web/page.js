@@ -7,7 +7,10 @@ const at = (id) => document.getElementById(id);
 const announce = (text) => { at("status").textContent = text; };
 const megabytes = (bytes) => Math.max(1, Math.round(bytes / 1e6));
 
-const persona = await (await fetch("persona.json")).json();
+const answer = await fetch("persona.json");
+const persona = await answer.json();
+// A host that forbids it is obeyed, such as popinjay itself: nothing is kept for the next visit.
+const mayKeep = !answer.headers.get("Cache-Control")?.includes("no-store");
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const kept = new KeptPosts(at("kept"), at("kept-posts"), persona.name, persona.title, announce);
 const posts = new PostList(at("posts"), persona.title, kept, announce);
@@ -18,13 +21,13 @@ setUp("temperature", persona.sampling.temperature, (value) => Number(value).toFi
 setUp("length", persona.sampling.maxChars, (value) => `${value} characters`);
 worker.onmessage = ({ data }) => handle[data.kind]?.(data);
 worker.onerror = (event) => fail(event.message || "The model could not be started.");
-worker.postMessage({ kind: "load" });
+worker.postMessage({ kind: "load", mayKeep });
 at("form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (writing) stop();
   else write();
 });
-navigator.serviceWorker?.register("sw.js").catch(() => {}); // then it needs the network
+if (mayKeep) navigator.serviceWorker?.register("sw.js").catch(() => {}); // it needs the network
 
 const handle = {
   loading({ done, total }) {

@@ -7,6 +7,8 @@ import { isInsideWord } from "./words.js";
 const MAX_HEALED_TOKENS = 4; // tokens of the last word that are taken back
 // The least probability of a boundary behind a word that is whole: of one token, and of several.
 const WHOLE = 0.03, WHOLE_IN_PARTS = 0.25;
+// The least probability of a first token that looks like the end of a word, if it may begin posts.
+const USUAL_START = 0.01;
 
 // Return the prompt on one line. A blank at its end is kept: it says that the word is whole.
 export function tidy(prompt) {
@@ -24,7 +26,8 @@ export async function prefill(decoder, prompt, least) {
   const text = decoder.decode(tokens);
   if (!heals || !tokens.length) {
     const read = [decoder.bosToken, ...tokens];
-    return prefilled(read, text, await decoder.prefill(read));
+    const logits = await decoder.prefill(read);
+    return prefilled(read, text, tokens.length ? logits : atStart(logits, decoder));
   }
   const cut = lastWordToken(tokens, pieces);
   const read = [decoder.bosToken, ...tokens.slice(0, cut)];
@@ -58,6 +61,17 @@ function withBoundary(logits, decoder) {
     if (token < found.length) found[token] = -Infinity;
   }
   return found;
+}
+
+// Return the logits of a post's first token, without ends of words that the model seldom begins with.
+export function atStart(logits, { pieces, suppressedTokens, eosToken }) {
+  const least = logTotal(logits) + Math.log(USUAL_START);
+  const found = logits.slice();
+  for (const token of pieces.fragments) {
+    if (token < found.length && found[token] < least) found[token] = -Infinity;
+  }
+  const never = new Set([...suppressedTokens, eosToken]);
+  return found.some((one, token) => one > -Infinity && !never.has(token)) ? found : logits;
 }
 
 function lastWordToken(tokens, pieces) {

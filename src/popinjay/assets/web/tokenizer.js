@@ -7,6 +7,7 @@ const WORDS = new RegExp(
 const DIGITS = /\p{N}|\P{N}+/gu;
 const SYMBOL_BYTES = [0xe2, 0xef, 0xf0]; // of which most characters are no letters
 const MAX_CHARACTER_BYTES = 4;
+const LATER = 3; // times the number of a token, by which that with a space is much later
 
 // The bytes of every token, by its id; none for special tokens.
 export class Pieces extends Array {
@@ -27,6 +28,35 @@ export class Pieces extends Array {
       (token) => this[token].length && goesOnWithWord(this[token]));
     return this.inside;
   }
+
+  // The tokens that texts hardly begin with: ends of words and of characters. Small letters that have
+  // a token with a space before them only much later, or never, are mostly inside of words.
+  get fragments() {
+    if (!this.ends) {
+      const spaced = new Map();
+      this.forEach((piece, token) => {
+        if (piece[0] === 0x20) spaced.set(latin1(piece.subarray(1)), token);
+      });
+      this.ends = [...this.keys()].filter((token) => isFragment(token, this[token], spaced));
+    }
+    return this.ends;
+  }
+}
+
+// Return whether texts hardly begin with a token; `spaced` has those that follow a space.
+function isFragment(token, piece, spaced) {
+  if (!piece.length) return false;
+  if (piece[0] >= 0x80 && piece[0] <= 0xbf) return true; // not the first byte of a character
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(piece, { stream: true });
+  const letters = text.match(/^[\p{L}\p{Nl}\p{No}]{2,}/u)?.[0];
+  if (!letters || !/^\p{Lowercase}/u.test(letters)) return false;
+  const withSpace = spaced.get(latin1(new TextEncoder().encode(letters)));
+  return withSpace === undefined || withSpace > LATER * token;
+}
+
+// Return a string of a character for each byte, to compare bytes by.
+function latin1(bytes) {
+  return String.fromCharCode(...bytes);
 }
 
 export function goesOnWithWord(start) {

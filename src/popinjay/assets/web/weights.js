@@ -2,18 +2,18 @@
 
 const BLOCK = 32, HALF = BLOCK / 2; // inputs that share a step, as in packing.py
 
-// Return the model's memory: every tensor at its offset, those packed in 5 bits unpacked to 8.
+// Return the model's memory: every tensor at its offset, those in fewer bits unpacked to 8.
 export function unpackWeights(layout, parts) {
   const memory = new Uint8Array(layout.memory);
   const reader = new Reader(parts);
   for (const tensor of layout.tensors) {
-    if (tensor.packed) {
+    if (tensor.bits) {
       const [inputs, outputs] = tensor.shape;
       const steps = new Int8Array(reader.take((inputs / BLOCK) * outputs).buffer);
       const nibbles = reader.take((inputs / 2) * outputs);
-      const fifths = reader.take((inputs / 8) * outputs);
+      const fifths = tensor.bits > 4 ? reader.take((inputs / 8) * outputs) : null;
       const values = new Int8Array(memory.buffer, tensor.offset, tensor.bytes);
-      unpack({ steps, nibbles, fifths }, outputs, values);
+      unpack({ steps, nibbles, fifths }, layout.tables[tensor.bits], outputs, values);
     } else {
       reader.copy(tensor.bytes, memory, tensor.offset);
     }
@@ -22,17 +22,17 @@ export function unpackWeights(layout, parts) {
 }
 
 // Unpack a matrix, exactly as `unpack` of packing.py.
-export function unpack({ steps, nibbles, fifths }, outputs, values) {
-  const shift = 4, highest = 1 << shift, half = highest >> 1;
+export function unpack({ steps, nibbles, fifths }, entries, outputs, values) {
+  const table = Int32Array.from(entries);
   for (let row = 0; row < values.length / outputs; row++) {
     const block = Math.floor(row / BLOCK), inside = row % BLOCK;
     const from = (block * HALF + (inside % HALF)) * outputs;
     const high = inside < HALF ? 0 : 4;
     const eighth = (row >> 3) * outputs;
     for (let column = 0; column < outputs; column++) {
-      const whole = ((nibbles[from + column] >> high) & 15)
-        | (((fifths[eighth + column] >> (row & 7)) & 1) << 4);
-      const value = ((whole - highest) * steps[block * outputs + column] + half) >> shift;
+      let code = (nibbles[from + column] >> high) & 15;
+      if (fifths) code |= ((fifths[eighth + column] >> (row & 7)) & 1) << 4;
+      const value = (table[code] * steps[block * outputs + column] + 64) >> 7;
       values[row * outputs + column] = Math.max(-127, Math.min(127, value));
     }
   }

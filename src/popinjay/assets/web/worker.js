@@ -1,5 +1,5 @@
 // The model, beside the page, so that the page never waits for it. Messages:
-//   in: {kind: "load"}, {kind: "write", id, options}, {kind: "stop"}
+//   in: {kind: "load", mayKeep}, {kind: "write", id, options}, {kind: "stop"}
 //   out: {kind: "loading", done, total}, {kind: "ready"}, {kind: "text", id, place, text},
 //        {kind: "post", id, place, text}, {kind: "missing", id, place}, {kind: "over", id, ...},
 //        {kind: "error", id, message}
@@ -20,17 +20,17 @@ const ROWS = 10; // drafts that are written side by side
 let decoder, filters, current = 0;
 let queue = Promise.resolve();
 
-async function load() {
-  const list = await listing();
+async function load(mayKeep) {
+  const list = { ...(await listing()), mayKeep };
   const parts = Object.keys(list.sizes).filter((name) => /^model\/weights\./.test(name)).sort();
-  const needed = [...parts, "engine/ort-wasm-simd-threaded.wasm", "model/model.onnx"];
+  const needed = [...parts, "engine/ort-wasm-simd-threaded.wasm.gzip", "model/model.onnx"];
   const total = needed.reduce((sum, name) => sum + list.sizes[name], 0);
   let done = 0;
   const report = (bytes) => postMessage({ kind: "loading", done: (done += bytes), total });
   const get = (name) => bytesOf(name, list, report);
   const persona = await jsonOf("persona.json", list);
   const layout = await jsonOf("model/model.json", list);
-  const tokenizer = new Tokenizer(await jsonOf("model/tokenizer.json", list), persona.special);
+  const tokenizer = new Tokenizer(await jsonOf("model/tokenizer.json.gzip", list), persona.special);
   const index = new VerbatimIndex(await bytesOf("posts.index", list),
     new VerbatimIndex(await bytesOf("marked.index", list)));
   filters = new OutputFilters(index);
@@ -71,7 +71,7 @@ async function write({ id, options }) {
 onmessage = ({ data }) => {
   if (data.kind === "write") current = data.id;
   if (data.kind === "stop") current = 0;
-  const work = { load: async () => { await load(); postMessage({ kind: "ready" }); },
+  const work = { load: async () => { await load(data.mayKeep); postMessage({ kind: "ready" }); },
     write: () => (current === data.id ? write(data) : null), stop: () => null }[data.kind];
   queue = queue.then(work).catch((error) => postMessage(
     { kind: "error", id: data.id, message: String(error?.message ?? error) }));

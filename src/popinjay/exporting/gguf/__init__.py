@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 
 from popinjay.exporting.about import About, about
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.gguf.write import TYPES, bytes_of, write_gguf
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.models.model_files import files_of
+from popinjay.store.run import Run
 
 HELP = "one file for llama.cpp, LM Studio, GPT4All, koboldcpp and wllama"
 NEEDS = ""
@@ -33,13 +34,13 @@ top-k.
 {license}"""
 
 
-def check() -> None:
+def check(run: Run | None = None) -> None:
     """Need nothing more: the package gguf comes with popinjay."""
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the file has."""
-    return bytes_of(parameters, quant)
+    return bytes_of(model.parameters, quant)
 
 
 def export(request: ExportRequest) -> Exported:

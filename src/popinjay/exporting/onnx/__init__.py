@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import PersonaError
 from popinjay.exporting.about import About, about
-from popinjay.exporting.exporter import Exported, ExportRequest
-from popinjay.exporting.onnx.compare import check_export
+from popinjay.exporting.calibration.posts import sample, tokens_of
+from popinjay.exporting.calibration.smoothing import smoothed
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
+from popinjay.exporting.onnx.compare import TEXT, check_export
 from popinjay.exporting.onnx.graph import whole_model
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.inference.onnx.architecture import UnknownWeights, read_architecture
+from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.generation_config import read_config
 from popinjay.models.model_files import ModelFiles, files_of
+from popinjay.store.run import Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HELP = "a folder for transformers.js in browsers and Node, and for ONNX Runtime"
 NEEDS = ""
@@ -50,13 +58,13 @@ this: other programs also show posts that repeat a training post word for word.
 """
 
 
-def check() -> None:
+def check(run: Run | None = None) -> None:
     """Need nothing more: the packages onnx and onnxruntime come with popinjay."""
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the folder has."""
-    return parameters * (1 if quant == "q8" else 4) + 5_000_000
+    return model.parameters * (1 if quant == "q8" else 4) + 5_000_000
 
 
 def export(request: ExportRequest) -> Exported:
@@ -72,9 +80,13 @@ def export(request: ExportRequest) -> Exported:
         architecture = read_architecture(model.folder)
         weights = model.weights()
         request.progress("building the graph", 0, 3, "steps")
-        whole = whole_model(
-            architecture, weights, exact=request.quant == "fp32", release=weights.release
-        )
+        exact = request.quant == "fp32"
+        tensors: Mapping[str, NDArray[Any]] = weights
+        if not exact:
+            posts = sample(request.run.file("train.jsonl")) or [TEXT]
+            texts = tokens_of(posts, Tokenizer(model.folder, model.settings))
+            tensors = smoothed(architecture, weights, texts)
+        whole = whole_model(architecture, tensors, exact=exact, release=weights.release)
     except UnknownWeights as error:
         raise PersonaError(
             f"This model can't be exported to ONNX: {error}.", "Export it to transformers instead."

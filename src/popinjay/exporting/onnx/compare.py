@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from popinjay.errors import PersonaError
 from popinjay.inference.onnx.architecture import Architecture
 from popinjay.inference.onnx.decoder import OnnxDecoder
-from popinjay.inference.onnx.runtime import runtime
+from popinjay.inference.onnx.runtime import runtime, session_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,11 +22,9 @@ class ExportedModel:
     """An exported model in ONNX Runtime, one row."""
 
     def __init__(self, path: Path, architecture: Architecture) -> None:
-        options = runtime().SessionOptions()
-        options.log_severity_level = 3
         self._architecture = architecture
         self._session = runtime().InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            str(path), session_options(), providers=["CPUExecutionProvider"]
         )
 
     def logits(self, tokens: list[int], parts: int = 1) -> NDArray[np.float32]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 import shlex
 
-from popinjay.exporting.exporter import Exported, ExportRequest
+from popinjay.exporting.calibration.posts import sample
+from popinjay.exporting.exporter import Exported, ExportRequest, ModelSize
 from popinjay.exporting.plain_folder import copy_terms
 from popinjay.exporting.web.engine import (
     ENGINE_BYTES,
@@ -18,24 +19,31 @@ from popinjay.exporting.web.engine import (
     add_placeholder,
     is_kept,
 )
-from popinjay.exporting.web.model import Q5, Q8, check_tokenizer, write_model
-from popinjay.exporting.web.page import write_page
+from popinjay.exporting.web.model import Q4, Q5, Q8, check_tokenizer, write_model
+from popinjay.exporting.web.page import check_posts, write_page
+from popinjay.store.run import Run
 from popinjay.text.verbatim_index import KEY
 
 HELP = "a folder for any web host: a page on which the persona writes, in the reader's own browser"
 NEEDS = f"{NAME}, which is fetched from the npm registry once (33 MB)"
-QUANTS: tuple[str, ...] = (Q8, Q5)
-PAGE_BYTES = 4_000_000  # the page, the tokenizer, the index
-BITS = {Q8: 8.2, Q5: 5.3}  # of a weight, scales included
+QUANTS: tuple[str, ...] = (Q5, Q8, Q4)
+PAGE_BYTES = 1_000_000  # the page, the tokenizer, the index
+BITS = {Q8: 8.2, Q5: 5.9, Q4: 5.3}  # of a weight on average, scales included
 
 
-def check() -> None:
-    """Need nothing more: what is missing is fetched."""
+def check(run: Run | None = None) -> None:
+    """Raise PersonaError if the page can't compute the persona, or its posts are gone.
+
+    Nothing more is needed on this machine: what is missing is fetched.
+    """
+    if run is not None:
+        check_tokenizer(run.folder("model"))
+        check_posts(run)
 
 
-def estimate(parameters: int, quant: str) -> int:
+def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the folder has."""
-    return ENGINE_BYTES + PAGE_BYTES + int(parameters * BITS[quant] / 8)
+    return ENGINE_BYTES + PAGE_BYTES + int(model.parameters * BITS[quant] / 8)
 
 
 def export(request: ExportRequest) -> Exported:
@@ -56,7 +64,6 @@ def write_site(request: ExportRequest, salt: bytes, *, is_dry_run: bool = False)
         is_dry_run: Write no engine that would have to be fetched, but empty files of its size.
     """
     model = request.run.folder("model")
-    check_tokenizer(model)
     engine = request.folder / "engine"
     request.progress("the engine", 0, 3)
     if is_kept() or not is_dry_run:
@@ -67,7 +74,13 @@ def write_site(request: ExportRequest, salt: bytes, *, is_dry_run: bool = False)
         add_placeholder(engine)
     request.progress("the model", 1, 3)
     (request.folder / "model").mkdir()
-    write_model(model, request.folder / "model", request.quant)
+    write_model(
+        model,
+        request.folder / "model",
+        request.quant,
+        sample(request.run.file("train.jsonl")),
+        lambda done, total: request.progress("weights in fewer bits", done, total, "matrices"),
+    )
     request.progress("the page", 2, 3)
     copy_terms(request.run, request.folder)
     write_page(request, salt)

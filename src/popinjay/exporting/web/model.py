@@ -7,16 +7,20 @@ the embeddings itself: those of tokens are the head's weights if the model ties 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popinjay.errors import PersonaError
-from popinjay.exporting.web.packing import BLOCK, pack
+from popinjay.exporting.calibration.posts import graph_inputs, tokens_of
+from popinjay.exporting.calibration.smoothing import smoothed
+from popinjay.exporting.web.calibrated import calibrated
+from popinjay.exporting.web.packing import BLOCK, TABLES, Packed
 from popinjay.inference.onnx.architecture import Architecture, UnknownWeights, read_architecture
-from popinjay.inference.onnx.graph import bare, build_graph, embedding_names
+from popinjay.inference.onnx.graph import build_graph, embedding_names
 from popinjay.inference.onnx.quantization import quantize
+from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.model_files import files_of
 from popinjay.models.weights import as_float32
 
@@ -26,12 +30,19 @@ if TYPE_CHECKING:
 GRAPH, LAYOUT, WEIGHTS = "model.onnx", "model.json", "weights.{:03}.bin"
 MAX_CONTEXT = 1024  # tokens: more than a post takes, and little memory
 PART_BYTES = 90 << 20  # of a file: hosts refuse files of 100 MB
-Q8, Q5 = "q8", "q5"
+Q8, Q5, Q4 = "q8", "q5", "q4"
+FIVE_BITS = (".mlp.down_proj.", ".mlp.c_proj.")  # in names of matrices that 4 bits hurt most
 EMBEDDING, POSITIONS = "embedding", "positions"
 ALIGNMENT = 64  # bytes
 
 
-def write_model(model: Path, folder: Path, quant: str) -> None:
+def write_model(
+    model: Path,
+    folder: Path,
+    quant: str,
+    texts: Sequence[str],
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
     """Write the files of a model into a folder.
 
     Raises PersonaError if it is of an architecture that the page can't compute, and BaseModelError
@@ -40,26 +51,33 @@ def write_model(model: Path, folder: Path, quant: str) -> None:
     Args:
         model: The model's folder.
         folder: The folder to write into, which is there.
-        quant: The bits of a weight in the file: Q8 or Q5.
+        quant: The bits of most weights in the file: Q8, Q5 or Q4.
+        texts: What the model was trained on, to calibrate fewer than 8 bits with.
+        report: Is told how many matrices of how many are in fewer bits.
     """
     files = files_of(model)
     try:
         whole = read_architecture(files.folder)
         architecture = replace(whole, context=min(whole.context, MAX_CONTEXT))
         weights = files.weights()
-        graph = build_graph(
-            architecture, weights, exact=False, unsigned=False, release=weights.release
-        )
+        read = tokens_of(texts, Tokenizer(files.folder, files.settings))
+        smooth = smoothed(architecture, weights, read)
+        graph = build_graph(architecture, smooth, exact=False, release=weights.release)
     except UnknownWeights as error:
         raise PersonaError(
             f"Its model can't be computed in a browser: {error}.",
             "Export it to another format, such as --to transformers.",
         ) from error
     tensors = dict(graph.weights)
-    embedding = _add_embeddings(tensors, architecture, bare(architecture, weights))
+    embedding = _add_embeddings(tensors, architecture, smooth)
+    packed: dict[str, Packed] = {}
+    bits = _fewer_bits(quant, graph.weights, embedding["values"]) if quant != Q8 else {}
+    if bits:
+        inputs = graph_inputs(read, architecture, smooth)
+        packed = calibrated(graph, inputs, bits, report)
     with _Parts(folder) as parts:
         entries = [
-            _write_tensor(parts, name, tensor, packed=quant == Q5)
+            _write_tensor(parts, name, tensor, packed.get(name), bits.get(name, 8))
             for name, tensor in tensors.items()
         ]
     (folder / GRAPH).write_bytes(_placed(graph.model, entries))
@@ -74,11 +92,26 @@ def write_model(model: Path, folder: Path, quant: str) -> None:
         "embedding_scale": architecture.embedding_scale,
         "embedding": embedding,
         "positions": POSITIONS if POSITIONS in tensors else None,
+        "tables": TABLES,
         "memory": entries[-1]["offset"] + entries[-1]["bytes"],
         "parts": [WEIGHTS.format(number) for number in range(parts.count)],
         "tensors": entries,
     }
     (folder / LAYOUT).write_text(json.dumps(layout, separators=(",", ":")), encoding="utf-8")
+
+
+def _fewer_bits(quant: str, weights: Mapping[str, NDArray[Any]], embedding: str) -> dict[str, int]:
+    """Return the bits of each matrix of a graph that gets fewer than 8; the embedding keeps them.
+
+    It is read, too, and rounding can be made up for in one of its two uses only.
+    """
+    import numpy as np
+
+    return {
+        name: 4 if quant == Q4 and not any(part in name for part in FIVE_BITS) else 5
+        for name, tensor in weights.items()
+        if tensor.dtype == np.int8 and name != embedding and not tensor.shape[0] % BLOCK
+    }
 
 
 def _add_embeddings(
@@ -135,19 +168,15 @@ class _Parts:
 
 
 def _write_tensor(
-    parts: _Parts, name: str, tensor: NDArray[Any], *, packed: bool
+    parts: _Parts, name: str, tensor: NDArray[Any], packed: Packed | None, bits: int
 ) -> dict[str, Any]:
     """Write a tensor behind the others; return its entry in the layout, without its offset."""
-    import numpy as np
-
     entry: dict[str, Any] = {"name": name, "shape": list(tensor.shape), "bytes": tensor.nbytes}
     entry["type"] = tensor.dtype.name
-    if packed and tensor.dtype == np.int8 and not tensor.shape[0] % BLOCK:
-        entry["packed"] = True
-        for part in pack(tensor):
-            parts.write(_bytes(part))
-    else:
-        parts.write(_bytes(tensor))
+    if packed is not None:
+        entry["bits"] = bits
+    for part in packed or (tensor,):
+        parts.write(_bytes(part))
     return entry
 
 

@@ -15,11 +15,12 @@ from popinjay import project_links
 from popinjay.errors import PersonaError
 from popinjay.exporting.about import About, about
 from popinjay.exporting.exporter import ExportRequest
-from popinjay.exporting.web.engine import NAME, VERSION
+from popinjay.exporting.web.engine import NAME, PACKED, VERSION, WASM, packed
 from popinjay.inference.tokenizer import Tokenizer
+from popinjay.model_card.names import title
 from popinjay.models.model_files import files_of
 from popinjay.options import SayOptions
-from popinjay.picture.avatar import PALETTE, colour_of, initial_svg
+from popinjay.picture.avatar import colours_of, initial_svg
 from popinjay.post import Author, read_authors, read_rows
 from popinjay.report.saved import load_report
 from popinjay.report.verdict import plain_verdict
@@ -32,9 +33,11 @@ from popinjay.whose import WHOSE
 
 ASSETS = "assets/web"
 INDEX, MARKED, PERSONA, WORKER = "posts.index", "marked.index", "persona.json", "sw.js"
-TOKENIZER = "model/tokenizer.json"
-KEPT_BY_THE_PAGE = ("model/", "engine/ort-wasm-simd-threaded.wasm", INDEX, MARKED)
+TOKENIZER = PACKED.format("model/tokenizer.json")
+KEPT_BY_THE_PAGE = ("model/", f"engine/{WASM}", INDEX, MARKED)
 PHOTO = (".png", ".jpg", ".jpeg", ".webp")
+IMAGE = '<img src="{}" alt="" width="72" height="72">'
+MAX_AVATARS = 4  # of a cyborg
 
 
 def write_page(request: ExportRequest, salt: bytes) -> None:
@@ -47,10 +50,10 @@ def write_page(request: ExportRequest, salt: bytes) -> None:
         shutil.copytree(assets, folder, dirs_exist_ok=True)
     model = files_of(run.folder("model"))
     tokenizer = json.loads((model.folder / "tokenizer.json").read_text(encoding="utf-8"))
-    _write_json(folder / TOKENIZER, tokenizer)
+    (folder / TOKENIZER).write_bytes(packed(_json(tokenizer).encode()))
     write_indexes(run, folder, salt)
     what = about(run)
-    facts = facts_of(run, what, _add_avatar(run, what, folder))
+    facts = facts_of(run, what, _add_avatars(run, folder))
     facts["special"] = _special_tokens(run)
     _write_json(folder / PERSONA, facts)
     _fill_in(folder / "index.html", facts)
@@ -58,24 +61,28 @@ def write_page(request: ExportRequest, salt: bytes) -> None:
     _write_service_worker(folder)
 
 
-def write_indexes(run: Run, folder: Path, salt: bytes) -> None:
-    """Write the hashes that keep copies out: of the training posts, and of what was forgotten.
-
-    Raises PersonaError if the posts are gone, as then nothing would keep copies out.
-    """
-    posts = run.file("train.jsonl")
-    if not posts.is_file():
+def check_posts(run: Run) -> None:
+    """Raise PersonaError if the posts are gone, as then nothing would keep copies of them out."""
+    if not run.file("train.jsonl").is_file():
         raise PersonaError(
             f"{run.name!r} has no posts any more, so that copies of them could not be kept out.",
             "Make it again from the same posts.",
         )
-    texts = (row["text"] for row in read_rows(posts))
+
+
+def write_indexes(run: Run, folder: Path, salt: bytes) -> None:
+    """Write the hashes that keep copies out: of the training posts, and of what was forgotten.
+
+    Raises PersonaError if the posts are gone.
+    """
+    check_posts(run)
+    texts = (row["text"] for row in read_rows(run.file("train.jsonl")))
     index = VerbatimIndex(texts, MIN_HOLDERS, key=salt)
     (folder / INDEX).write_bytes(index.to_bytes())
     (folder / MARKED).write_bytes(marks_of(run).to_bytes())
 
 
-def facts_of(run: Run, what: About, avatar: str) -> dict[str, Any]:
+def facts_of(run: Run, what: About, avatars: list[str]) -> dict[str, Any]:
     """Return what the page says of a persona: texts, which it shows as texts, and settings."""
     asked = run.record.asked
     whose = WHOSE.get(asked.whose or "")
@@ -83,7 +90,8 @@ def facts_of(run: Run, what: About, avatar: str) -> dict[str, Any]:
         "name": run.name,
         "title": " & ".join(what.authors) or run.name,
         "handles": [author.handle for author in _authors(run)],
-        "avatar": avatar,
+        "avatar": avatars[0],
+        "avatars": avatars,
         "description": what.description,
         "base": what.base,
         "base_url": what.base_url,
@@ -125,29 +133,46 @@ def _special_tokens(run: Run) -> dict[str, Any]:
     }
 
 
-def _add_avatar(run: Run, what: About, folder: Path) -> str:
-    """Copy the first author's avatar, or draw an initial; return its file's name."""
-    authors = _authors(run)
-    handle = authors[0].handle if authors else run.name
+def _add_avatars(run: Run, folder: Path) -> list[str]:
+    """Copy the authors' avatars, or draw initials; return the names of the files."""
+    authors = _authors(run)[:MAX_AVATARS] or [Author(run.name)]
+    colours = colours_of([author.handle for author in authors])
+    names = []
+    for place, author in enumerate(authors, 1):
+        stem = "avatar" if place == 1 else f"avatar-{place}"
+        photo = _photo(run, author)
+        name = f"{stem}{photo.suffix.lower() if photo else '.svg'}"
+        if photo:
+            shutil.copyfile(photo, folder / name)
+        else:
+            drawn = initial_svg(title(author), author.handle, colours[author.handle])
+            (folder / name).write_text(drawn, encoding="utf-8")
+        names.append(name)
+    return names
+
+
+def _photo(run: Run, author: Author) -> Path | None:
+    """Return an author's avatar among the images of the persona's card, if it has one."""
     shown = run.file(IMAGES)
     for path in sorted(shown.iterdir()) if shown.is_dir() else ():
-        if path.stem == f"avatar-{handle}" and path.suffix.lower() in PHOTO:
-            name = f"avatar{path.suffix.lower()}"
-            shutil.copyfile(path, folder / name)
-            return name
-    colour = colour_of(handle) if handle else PALETTE[0]
-    name = what.authors[0] if what.authors else run.name
-    (folder / "avatar.svg").write_text(initial_svg(name, handle, colour), encoding="utf-8")
-    return "avatar.svg"
+        if path.stem == f"avatar-{author.handle}" and path.suffix.lower() in PHOTO:
+            return path
+    return None
 
 
 def _fill_in(path: Path, facts: dict[str, Any]) -> None:
-    """Fill in a template: in HTML the texts are escaped, in JSON they are JSON."""
+    """Fill in a template: in HTML the texts are escaped, in JSON they are JSON.
+
+    A list of file names becomes images.
+    """
     text = path.read_text(encoding="utf-8")
     is_html = path.suffix == ".html"
 
     def value(found: re.Match[str]) -> str:
-        said = str(facts[found[1]])
+        said = facts[found[1]]
+        if isinstance(said, list):
+            return "".join(IMAGE.format(escape(name)) for name in said)
+        said = str(said)
         return escape(said) if is_html else json.dumps(said)[1:-1]
 
     path.write_text(re.sub(r"{{(\w+)}}", value, text), encoding="utf-8")
@@ -172,4 +197,8 @@ def _write_service_worker(folder: Path) -> None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    path.write_text(_json(value), encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -7,7 +7,6 @@ import copy
 import hashlib
 import math
 import mmap
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from popinjay.inference.onnx.engine_file import (
     shared_folder,
 )
 from popinjay.inference.onnx.graph import Graph, bare, build_graph, embedding_names
-from popinjay.inference.onnx.runtime import runtime, saturates
+from popinjay.inference.onnx.runtime import runtime, saturates, session_options
 from popinjay.inference.tokenizer import Tokenizer
 from popinjay.models.adapter import AdaptedWeights
 from popinjay.models.model_files import files_of
@@ -402,15 +401,10 @@ def _check_fits(tokenizer: Tokenizer, embedding: NDArray[Any], folder: Path) -> 
 
 def _session(graph: Graph) -> tuple[Any, Any]:
     """Open a session; also returns what must live as long, as the weights are not copied."""
-    onnxruntime = runtime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdecimal():
-        # A limit for PyTorch and NumPy holds here too: threads spin while they wait
-        options.intra_op_num_threads = int(threads)
+    options = session_options()
     values = {name: _value(weight) for name, weight in graph.weights.items()}
     options.add_external_initializers(list(values), list(values.values()))
-    session = onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+    session = runtime().InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
     return session, (graph, values)
 
 

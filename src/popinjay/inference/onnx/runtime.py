@@ -26,6 +26,16 @@ def runtime() -> Any:
     return onnxruntime
 
 
+def session_options() -> Any:
+    """Return options of a session: quiet, and with no more threads than OMP_NUM_THREADS, if set."""
+    options = runtime().SessionOptions()
+    options.log_severity_level = 3
+    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdecimal():
+        # A limit for PyTorch and NumPy holds here too: threads spin while they wait
+        options.intra_op_num_threads = int(threads)
+    return options
+
+
 @functools.cache
 def saturates() -> bool:
     """Return whether sums of products of unsigned and signed bytes saturate on this processor.

@@ -6,6 +6,7 @@ HOME/.jobs/ID/
   ended.json     the outcome, written by the job's process
   problems.txt   standard error of that process
   lock, pid      locked as long as that process lives, and its process id
+  export/        of an export: the folder that it wrote
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from popinjay.store.files import atomic_write, storage_errors
 from popinjay.store.job_events import FILE, OVER
 
-JobKind = Literal["inspect", "make", "retrain"]
+JobKind = Literal["inspect", "make", "retrain", "update", "export"]
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 
 UPLOADS = ".uploads"  # in the home folder, with one folder per upload
@@ -35,7 +36,11 @@ class Job:
 
     `result` of an inspection is the output of `popinjay inspect --json`; that of a training has the
     name of the persona as `persona`. A job that trains a persona again (`retrain`) has its name,
-    the training options that change, and no specs.
+    the training options that change, and no specs. One that updates it with newer posts (`update`)
+    has no specs either unless these were uploaded; its result is that of `popinjay update --json`.
+    One that exports has as options the kind (`to`) and the type of weights (`quant`), and as result
+    `persona`, `kind`, `quant`, `folder` (its name, null if nothing had to be written), `bytes` and
+    `loaded_by`, as of `popinjay export --json`.
     """
 
     id: str
@@ -54,9 +59,9 @@ class Job:
     stop_asked: str | None = None
 
     @property
-    def is_inspection(self) -> bool:
-        """Whether the job only looks: such a job runs beside one that trains."""
-        return self.doing == "inspect"
+    def is_brief(self) -> bool:
+        """Whether the job takes seconds: such a job runs beside one that trains."""
+        return self.doing in ("inspect", "export")
 
     @property
     def is_over(self) -> bool:

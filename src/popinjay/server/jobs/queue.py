@@ -1,4 +1,4 @@
-"""The job queue: one training at a time and one inspection beside it, each in its own process.
+"""The job queue: one training at a time and one brief job beside it, each in its own process.
 
 Every step is on the disk before it is taken. So a server that is killed loses no job and disturbs
 no training: the next one finds the process running, or its outcome, and continues with the queue.
@@ -114,11 +114,12 @@ class JobQueue:
         """Queue a job; return a copy of it as it is now, which its start does not change.
 
         Args:
-            doing: Whether to inspect, to make a persona, or to train one again.
+            doing: Whether to inspect, to make a persona, to train one again, to update or to
+                export it.
             specs: The accounts to read; for an upload, the name of its file.
             upload: The id of an upload.
             name: The persona's name; None has it chosen from the authors.
-            options: The options that were set, as of `popinjay make`.
+            options: The options that were set, as of `popinjay make`; see `Job` for exports.
 
         Raises ApiError if too many jobs are queued.
         """
@@ -189,15 +190,23 @@ class JobQueue:
             shutil.rmtree(self.folder(id), ignore_errors=True)
 
     def check_idle(self, name: str) -> None:
-        """Raise ApiError if a job that is not over makes the persona of this name."""
+        """Raise ApiError if a job that is not over makes or exports the persona of this name."""
         with self._changed:
-            if any(job.name == name and not job.is_over for job in self._jobs.values()):
-                raise ApiError(
-                    409, f"{name!r} is being made right now.", "Wait until it is done, or stop it."
-                )
+            for job in self._jobs.values():
+                if job.name == name and not job.is_over:
+                    done = "exported" if job.doing == "export" else "made"
+                    raise ApiError(
+                        409,
+                        f"{name!r} is being {done} right now.",
+                        "Wait until it is done, or stop it.",
+                    )
 
     def rename_persona(self, name: str, new_name: str) -> None:
-        """Let the jobs that made a persona name it by its new name."""
+        """Let the jobs that made a persona name it by its new name; remove those that exported it.
+
+        Exports have the old name in their files.
+        """
+        self.remove_exports(name)
         with self._changed:
             for job in self._jobs.values():
                 if job.name == name:
@@ -210,6 +219,17 @@ class JobQueue:
         with self._changed:
             for id in [job.id for job in self._jobs.values() if job.name == name]:
                 self.remove(id)
+
+    def exports_of(self, name: str) -> list[Job]:
+        """Return the jobs that export a persona or did so, the newest first."""
+        return [job for job in self.all() if job.doing == "export" and job.name == name]
+
+    def remove_exports(self, name: str, kind: str | None = None) -> None:
+        """Remove a persona's exports, or those of one kind, but for those under way."""
+        with self._changed:
+            for job in self.exports_of(name):
+                if job.is_over and kind in (None, job.options["to"]):
+                    self.remove(job.id)
 
     def needed_uploads(self) -> set[str]:
         """Return the ids of the uploads that jobs have yet to read, or may read again."""
@@ -277,7 +297,7 @@ class JobQueue:
         """Start the oldest queued job of each kind of which none is running."""
         for job in sorted(self._jobs.values(), key=lambda job: (job.created, job.id)):
             if job.state != "queued" or any(
-                other.state == "running" and other.is_inspection == job.is_inspection
+                other.state == "running" and other.is_brief == job.is_brief
                 for other in self._jobs.values()
             ):
                 continue

@@ -23,6 +23,7 @@ from popinjay.server.accounts import check_account
 from popinjay.server.jobs.job import PID, PROBLEMS, UPLOADS, Job, Outcome
 from popinjay.standard_streams import print_event
 from popinjay.store.files import atomic_write
+from popinjay.store.job_events import EXPORT, FOLDER
 
 
 def main(folder: Path, home: Path, lock: int) -> None:
@@ -136,7 +137,41 @@ def _retrain(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
     return {"persona": persona.name}
 
 
-_WORK = {"inspect": _inspect, "make": _make, "retrain": _retrain}
+def _export(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
+    from popinjay.exporting.export import export
+    from popinjay.store.run import Run
+
+    assert job.name is not None
+    kind, quant = job.options["to"], job.options["quant"]
+    place = home / FOLDER / job.id / EXPORT / f"{job.name}-{kind}"
+    chosen = options.ExportOptions(quant=quant, force=True)
+    exported = export(Run(home / job.name), kind, place, chosen, listener)
+    return {
+        "persona": exported.persona,
+        "kind": kind,
+        "quant": exported.quant or None,
+        "folder": exported.folder.name if exported.folder else None,
+        "bytes": sum(size for _, size in exported.files),
+        # It is loaded elsewhere: the paths are those below where it is unpacked.
+        "loaded_by": exported.loaded_by.replace(f"{place.parent}{os.sep}", "./"),
+    }
+
+
+def _update(job: Job, home: Path, listener: Listener) -> dict[str, Any]:
+    from popinjay.store.run import Run
+    from popinjay.updating import update
+
+    assert job.name is not None
+    return update(Run(home / job.name), *_specs(job, home), listener=listener).to_json()
+
+
+_WORK = {
+    "inspect": _inspect,
+    "make": _make,
+    "retrain": _retrain,
+    "update": _update,
+    "export": _export,
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,8 +1,10 @@
 """`/v1/models`, `/v1/completions` and `/v1/chat/completions`, for existing clients of OpenAI's API.
 
-The name of a model is that of a persona. Both formats give posts, `n` for each prompt, sampled as
-`popinjay say` does; a list of prompts gives the same posts as if each were sent alone. A persona
-continues what it is given in the author's voice: it follows no instructions and answers nothing.
+The name of a model is that of a persona, or of several personas of one base model that are mixed
+into one voice: `ada+bob`, or `ada=0.7,bob=0.3` with weights. Both formats give posts, `n` for each
+prompt, sampled as `popinjay say` does; a list of prompts gives the same posts as if each were sent
+alone. A persona continues what it is given in the author's voice: it follows no instructions and
+answers nothing.
 
 - A prompt is the beginning of a post, and is read as one line. A completion's `text` is what
   follows it, or with `echo` all of it. In a chat the last message of the user is the prompt, and
@@ -11,7 +13,7 @@ continues what it is given in the author's voice: it follows no instructions and
   response lists their roles.
 - Without `max_tokens` posts are complete (OpenAI's default of 16 tokens would truncate nearly all).
   With it, posts are truncated there and `finish_reason` is `length`. `max_chars` (280), `top_k`,
-  `min_p` and `repetition_penalty` are accepted in addition to OpenAI's parameters.
+  `min_p`, `repetition_penalty` and `strength` are accepted in addition to OpenAI's parameters.
 - A draft that repeats a post of the training data, looks personal or has an @handle that its author
   never used is rejected, and another is sampled in its place. If every draft was rejected, the text
   is empty and `finish_reason` is `content_filter`.
@@ -57,7 +59,7 @@ from popinjay.server.openai_schemas import (
 from popinjay.server.routes.say import EVENT_STREAM
 from popinjay.server.state import AppState
 from popinjay.server.voices.subscriptions import End, StreamEvent
-from popinjay.store.run import RECORD
+from popinjay.store.run import RECORD, Run
 
 if TYPE_CHECKING:
     from popinjay.server.voices.model_pool import Subscription
@@ -82,9 +84,9 @@ def routes(state: AppState) -> APIRouter:
 
     @router.get("/models/{name}", responses=described(Model))
     def model(name: str) -> Response:
-        """Return one persona."""
+        """Return one persona, or several that are mixed."""
         try:
-            return JSONResponse(_model(state, catalog.find(state.home, name).name))
+            return JSONResponse(_model(state, name))
         except PopinjayError as error:
             return _error(error)
 
@@ -154,10 +156,13 @@ async def _respond(
 
 
 def _model(state: AppState, name: str) -> dict[str, Any]:
+    found = catalog.find_voice(state.home, name)
+    names = (found.name,) if isinstance(found, Run) else found.names
+    changed = [(state.home / one / RECORD).stat().st_mtime for one in names]
     return {
         "id": name,
         "object": "model",
-        "created": int((state.home / name / RECORD).stat().st_mtime),
+        "created": int(max(changed)),
         "owned_by": "popinjay",
     }
 

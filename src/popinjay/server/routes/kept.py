@@ -1,4 +1,4 @@
-"""Routes of a persona's kept posts, and of the post that its card shows."""
+"""Routes of a persona's kept posts, and of the post that its picture shows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from popinjay.options import PictureOptions
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
+from popinjay.server.routes.say import DialFields, option_field
 from popinjay.server.state import AppState
 from popinjay.store.forgotten import marks_of
 from popinjay.store.kept import FILE, keep, line_id, lines, remove
@@ -29,21 +30,25 @@ class Post(BaseModel):
     prompt: Text = ""
 
 
-class SampledPost(Post):
+class SampledPost(Post, DialFields):
     """A post with the settings that sample it again."""
 
     temperature: float | None = Field(default=None, ge=0, le=10)
+    max_chars: int = option_field("max_chars")
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
     number: int | None = Field(default=None, ge=1, description="Among the posts of that seed.")
 
 
-class KeptPost(BaseModel):
+class KeptPost(DialFields):
     """A line of kept.jsonl, and what it is removed by."""
 
     id: str
     text: str
     prompt: str = ""
     temperature: float | None = None
+    max_chars: int = option_field("max_chars")
+    mix: str | None = Field(default=None, description="The mix that wrote it, with its weights.")
+    mix_by: str | None = Field(default=None, description="`turn` if its members took turns.")
     seed: int | None = None
     number: int | None = None
     time: str | None = None
@@ -96,7 +101,7 @@ def routes(state: AppState) -> APIRouter:
         """Keep a post that this persona wrote."""
         run = catalog.find(state.home, name)
         check_written(state, run, post)
-        keep(run, post.model_dump(exclude_none=True))
+        keep(run, post.model_dump(exclude_none=True, exclude_unset=True))
         return kept_posts(run)[-1]
 
     @router.delete("/kept/{id}", status_code=204, responses=error_responses(404, 409, 507))
@@ -107,7 +112,7 @@ def routes(state: AppState) -> APIRouter:
 
     @router.post("/picture", status_code=204, responses=error_responses(404, 409, 507))
     def choose_post(name: str, post: Post) -> None:
-        """Put a post that this persona wrote on the picture of its card."""
+        """Put a post that this persona wrote on its picture."""
         from popinjay.persona import Persona
         from popinjay.pipeline import choose_picture
         from popinjay.stages.picture import Prediction, check_ready

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from popinjay.report.saved import fragment_of, page_of
 from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import error_responses
-from popinjay.server.file_groups import SHARED, Group, files_in, zipped
+from popinjay.server.file_groups import SHARED, FoundFile, Group, file_inside, files_in, zipped
 from popinjay.server.state import AppState
 from popinjay.stages.collect import picture_kind
 from popinjay.store.run import Run
@@ -63,6 +63,15 @@ def binary_response(kind: str) -> dict[int | str, dict[str, Any]]:
         **error_responses(404, 409),
         200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}},
     }
+
+
+def zip_response(files: Iterable[FoundFile], top: str) -> StreamingResponse:
+    """Return a zip of files below a folder `top` as a download, which is never held as a whole."""
+    return StreamingResponse(
+        zipped(files, top),
+        media_type="application/zip",
+        headers={"content-disposition": f"attachment; filename*=utf-8''{quote(top)}.zip"},
+    )
 
 
 def routes(state: AppState) -> APIRouter:
@@ -129,7 +138,7 @@ def routes(state: AppState) -> APIRouter:
     )
     def shown(name: str, path: str, if_none_match: Annotated[str, Header()] = "") -> Response:
         """Return a picture or a drawing that the card shows."""
-        found = file_inside(catalog.find(state.home, name), path)
+        found = file_inside(catalog.find(state.home, name).path, path)
         if found.suffix != ".svg":
             return _image(found, if_none_match)
         return FileResponse(
@@ -158,11 +167,7 @@ def routes(state: AppState) -> APIRouter:
         """Download the files as a zip: the card and the model, or everything, with all posts."""
         files = files_in(catalog.find(state.home, name).path)
         chosen = [file for file in files if what == "everything" or file.group in SHARED]
-        return StreamingResponse(
-            zipped(chosen, name),
-            media_type="application/zip",
-            headers={"content-disposition": f"attachment; filename*=utf-8''{quote(name)}.zip"},
-        )
+        return zip_response(chosen, name)
 
     @router.get(
         "/files/{path:path}",
@@ -171,7 +176,7 @@ def routes(state: AppState) -> APIRouter:
     )
     def file(name: str, path: str) -> Response:
         """Download one file."""
-        found = file_inside(catalog.find(state.home, name), path)
+        found = file_inside(catalog.find(state.home, name).path, path)
         return FileResponse(
             found,
             media_type="application/octet-stream",
@@ -210,25 +215,6 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         with contextlib.suppress(ValueError):
             found.append(json.loads(line))
     return [row for row in found if isinstance(row, dict)]
-
-
-def file_inside(run: Run, path: str) -> Path:
-    """Return a file of a persona by its path in the folder.
-
-    Raises ApiError if it does not exist, is hidden, or lies outside of the folder.
-    """
-    missing = ApiError(404, "There is no such file.", "See /files for a list of them.")
-    parts = path.split("/")
-    if any(not part or part.startswith(".") or "\\" in part or "\x00" in part for part in parts):
-        raise missing
-    try:
-        found = run.path.joinpath(*parts).resolve(strict=True)
-        folder = run.path.resolve()
-    except (OSError, ValueError):
-        raise missing from None
-    if not found.is_relative_to(folder) or not found.is_file():
-        raise missing
-    return found
 
 
 def _kind(file: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""The route that trains a persona again from the posts in its folder."""
+"""The routes that train a persona again from its own posts, or update it with newer ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from popinjay.server import catalog
 from popinjay.server.errors import error_responses
 from popinjay.server.jobs.job import Job
 from popinjay.server.state import AppState
+from popinjay.store.forgotten import check_no_blend
 from popinjay.store.run import Run
 from popinjay.store.stage_table import STAGES
 
@@ -35,11 +36,26 @@ class RetrainRequest(BaseModel):
     )
 
 
+class UpdateRequest(BaseModel):
+    """Where newer posts are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: str | None = Field(
+        default=None,
+        max_length=100,
+        description="The id of an upload with old and new posts; null: what the persona was made "
+        "of is read again.",
+    )
+
+
 def changed_options(run: Run, request: RetrainRequest) -> dict[str, Any]:
     """Return the training options that a request changes.
 
-    Raises PersonaError if the persona was never finished, OptionError if the budget is no time.
+    Raises PersonaError if the persona was never finished or is a blend, OptionError if the budget
+    is no time.
     """
+    check_no_blend(run, "and not trained itself")
     if any(run.record.options(stage.name) is None for stage in STAGES):
         raise PersonaError(
             f"{run.name!r} was never finished.",
@@ -57,7 +73,7 @@ def changed_options(run: Run, request: RetrainRequest) -> dict[str, Any]:
 
 
 def routes(state: AppState) -> APIRouter:
-    """Return the route."""
+    """Return the routes."""
     router = APIRouter(prefix="/api/personas/{name}", tags=["jobs"])
 
     @router.post("/retrain", status_code=201, responses=error_responses(404, 409, 429, 507))
@@ -69,5 +85,17 @@ def routes(state: AppState) -> APIRouter:
         run = catalog.find(state.home, name)
         state.jobs.check_idle(name)
         return state.jobs.submit("retrain", [], None, run.name, changed_options(run, request))
+
+    @router.post("/update", status_code=201, responses=error_responses(404, 409, 429, 507))
+    def update(name: str, request: UpdateRequest) -> Job:
+        """Queue a job that has a persona learn the posts that are new, without beginning anew.
+
+        It is refused while another job makes that persona.
+        """
+        run = catalog.find(state.home, name)
+        state.jobs.check_idle(name)
+        upload = request.upload
+        specs = [] if upload is None else [state.uploads.file(upload).name]
+        return state.jobs.submit("update", specs, upload, run.name, {})
 
     return router

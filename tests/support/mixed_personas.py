@@ -1,0 +1,50 @@
+"""Personas of one base with models that differ, for tests of mixing them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from popinjay.models import bases
+from popinjay.store.record import EntryState, Record, StageEntry
+from speaking_persona import put_persona
+
+LAST = "transformer.h.4"  # a layer of the built-in base
+
+
+def put_member(
+    home: Path,
+    name: str,
+    factor: float,
+    posts: Sequence[str] = (),
+    *,
+    base: str = "builtin",
+    record: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a persona of the built-in base whose weights are those of the base, changed a little.
+
+    Args:
+        home: Where it is written.
+        name: Its name.
+        factor: What the outputs of a layer are multiplied by, so that models differ.
+        posts: Those that it was trained on.
+        base: The name of its base on record.
+        record: The record of how the base was made; None for that of the built-in base.
+    """
+    folder = put_persona(home, name)
+    weights = folder / "model" / "model.safetensors"
+    tensors = load_file(weights)
+    for tensor in (f"{LAST}.attn.c_proj.weight", f"{LAST}.mlp.c_proj.weight"):
+        tensors[tensor] = tensors[tensor] * factor
+    save_file(tensors, weights, metadata={"format": "pt"})
+    rows = "".join(f"{json.dumps({'text': post})}\n" for post in posts)
+    (folder / "train.jsonl").write_text(rows, encoding="utf-8")
+    made = bases.record(bases.row("builtin")) if record is None else record
+    facts = {"base": base, "base_record": made}
+    stages = {"train": StageEntry(EntryState.DONE, source="0" * 64, facts=facts)}
+    (folder / "run.toml").write_bytes(Record(stages=stages).to_bytes())
+    return folder
