@@ -149,7 +149,9 @@ def test_what_is_private_is_not_named_in_public(run: Run, hub: HubStandIn) -> No
     send(run, TO_SPACE)
     assert "models" not in front(hub)
     assert REPO not in hub.files(KEPT)["README.md"].decode()
-    send(run, "space:ada/hidden", private=True)
+    events: list[Event] = []
+    send(run, "space:ada/hidden", events.append, private=True)
+    assert f"--to {TO} --private" in " ".join(event.message for event in events)
     assert hub.repos[f"{SPACES}ada/hidden"].private
     assert front(hub, f"{SPACES}ada/hidden")["models"] == [REPO]
     send(run, "hub:ada/shown")
@@ -360,7 +362,7 @@ def test_options_that_do_not_fit_are_refused(run: Run, hub: HubStandIn) -> None:
     assert hub.log == []
 
 
-def test_a_persona_whose_page_cannot_be_made_is_told_so(
+def test_a_persona_whose_page_cannot_be_made_is_told_so_at_once(
     run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(model: Path) -> None:
@@ -369,7 +371,7 @@ def test_a_persona_whose_page_cannot_be_made_is_told_so(
     monkeypatch.setattr("popinjay.exporting.web.check_tokenizer", refused)
     with pytest.raises(PersonaError, match="tokenizer"):
         send(run, TO_SPACE)
-    assert hub.writes() == []
+    assert hub.log == []
     assert not run.file(WEB_PAGE).exists()
 
 

@@ -22,10 +22,10 @@ from popinjay.publishing.destination import (
 )
 from popinjay.publishing.folder import FolderDestination
 from popinjay.publishing.gates import check_may_be_public, check_whose
-from popinjay.publishing.links import models_of, page_of
+from popinjay.publishing.links import models_of, page_of, publish_command
 from popinjay.publishing.model_content import CARD, card_for, model_files, whole_model
 from popinjay.publishing.repository import RepositoryDestination
-from popinjay.publishing.web_content import check_model_options, check_web_options, web_page
+from popinjay.publishing.web_content import check_model_options, check_page, web_page
 from popinjay.publishing.web_readme import pages_readme, space_readme
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
@@ -93,8 +93,8 @@ class Space(RepositoryDestination):
 
     def check(self, options: PublishOptions) -> None:
         """Check whose words these are."""
-        check_web_options(options)
         check_whose(self.run, private=options.private)
+        check_page(self.run, options)
 
     @contextmanager
     def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
@@ -109,15 +109,9 @@ class Space(RepositoryDestination):
         sent = super().send(wanted, listener)
         if self.to not in self.run.record.published:
             for model in models_of(self.run, private=bool(sent.private)):
-                again = f"popinjay publish {self.run.name} --to {HUB}{model}"
                 said = f"The card of {model} will link to this page once the model is published"
-                note = Event(
-                    STAGE,
-                    EventKind.NOTE,
-                    f"{said} again: {again}",
-                    page_message=f"{said} again.",
-                )
-                listener(note)
+                again = f"{said} again: {publish_command(self.run, HUB + model)}"
+                listener(Event(STAGE, EventKind.NOTE, again, page_message=f"{said} again."))
         return sent
 
 
@@ -129,9 +123,9 @@ class Pages(FolderDestination):
 
     def check(self, options: PublishOptions) -> None:
         """Check that the words may be public, as such pages are."""
-        check_web_options(options)
         super().check(options)
         check_may_be_public(self.run)
+        check_page(self.run, options)
 
     @contextmanager
     def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
