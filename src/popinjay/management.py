@@ -19,7 +19,7 @@ from popinjay.model_card.render import render
 from popinjay.options import CardOptions, build
 from popinjay.picture.content import people
 from popinjay.post import read_json
-from popinjay.publishing.destinations import in_words
+from popinjay.publishing.destination import in_words
 from popinjay.report.saved import page_of
 from popinjay.stages import picture as pictures
 from popinjay.store import lineage

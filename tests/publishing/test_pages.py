@@ -156,7 +156,7 @@ def test_what_does_not_fit_is_refused(
     ):
         with pytest.raises(PublishError, match=message):
             send(run, f"pages:{place}")
-    monkeypatch.setattr(destinations, "MAX_FILE_BYTES", 50_000)
+    monkeypatch.setattr(destinations, "MAX_FILE_BYTES", 10_000)
     with pytest.raises(PublishError, match="GitHub refuses files"):
         send(run, to)
     assert list(tmp_path.iterdir()) == []

@@ -24,7 +24,7 @@ from popinjay.store.run import WEB_PAGE, Run
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.whose import MAY_BE_PUBLIC, WHOSE
 from publications import PICTURE, REPO, TO, change, put_picture, say_whose, send
-from web_engine import STAND_INS, put_stand_ins
+from web_engine import put_stand_ins
 
 # Deprecation warnings of the hub's own client are not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -76,7 +76,7 @@ def test_the_page_becomes_a_static_space(run: Run, hub: HubStandIn) -> None:
     assert (result.changed, result.private) == (True, False)
     files = hub.files(KEPT)
     assert set(files) == {file.name for file in result.files} | {".gitattributes"}
-    assert set(files) >= PARTS | {f"engine/{name}" for name in STAND_INS}
+    assert set(files) >= PARTS | {f"engine/{name}" for name in (engine.FILES[0].name, engine.WASM)}
     listed = json.loads(files["files.json"])["sizes"]
     assert {name: len(files[name]) for name in listed} == listed
     assert files["card.png"] == PICTURE
@@ -85,7 +85,7 @@ def test_the_page_becomes_a_static_space(run: Run, hub: HubStandIn) -> None:
         "title": "Ada 🧮 L., imitated by a machine",
         "emoji": "🦜",
         "colorFrom": settings["colorFrom"],
-        "colorTo": settings["colorFrom"],
+        "colorTo": settings["colorTo"],
         "sdk": "static",
         "app_file": "index.html",
         "pinned": False,
@@ -101,6 +101,7 @@ def test_the_page_becomes_a_static_space(run: Run, hub: HubStandIn) -> None:
             "cross-origin-resource-policy": "cross-origin",
         },
     }
+    assert settings["colorFrom"] != settings["colorTo"]
     assert settings["custom_headers"].keys() == HEADERS
     text = files["README.md"].decode()
     assert "![What it wrote, as a picture](card.png)" in text
@@ -149,7 +150,9 @@ def test_what_is_private_is_not_named_in_public(run: Run, hub: HubStandIn) -> No
     send(run, TO_SPACE)
     assert "models" not in front(hub)
     assert REPO not in hub.files(KEPT)["README.md"].decode()
-    send(run, "space:ada/hidden", private=True)
+    events: list[Event] = []
+    send(run, "space:ada/hidden", events.append, private=True)
+    assert f"--to {TO} --private" in " ".join(event.message for event in events)
     assert hub.repos[f"{SPACES}ada/hidden"].private
     assert front(hub, f"{SPACES}ada/hidden")["models"] == [REPO]
     send(run, "hub:ada/shown")
@@ -232,8 +235,12 @@ def test_a_dry_run_sends_no_request_and_fetches_no_engine(
     before = run.file("run.toml").read_bytes()
     assert main(["publish", "ada_l", "--to", TO_SPACE, "--dry-run", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    sizes = {file.name: file.size for file in whole.files}
-    assert {file["name"]: file["bytes"] for file in document["files"]} == sizes
+    sizes = {file["name"]: file["bytes"] for file in document["files"]}
+    assert sizes.keys() == {file.name for file in whole.files}
+    assert sizes[f"engine/{engine.WASM}"] > 3_000_000  # that of the real one, about
+    about = {f"engine/{engine.WASM}", "files.json"}
+    for file in whole.files:
+        assert file.name in about or sizes[file.name] == file.size
     assert (document["url"], document["dry_run"]) == (URL, True)
     assert hub.log == []
     assert run.file("run.toml").read_bytes() == before
@@ -360,7 +367,7 @@ def test_options_that_do_not_fit_are_refused(run: Run, hub: HubStandIn) -> None:
     assert hub.log == []
 
 
-def test_a_persona_whose_page_cannot_be_made_is_told_so(
+def test_a_persona_whose_page_cannot_be_made_is_told_so_at_once(
     run: Run, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(model: Path) -> None:
@@ -369,7 +376,7 @@ def test_a_persona_whose_page_cannot_be_made_is_told_so(
     monkeypatch.setattr("popinjay.exporting.web.check_tokenizer", refused)
     with pytest.raises(PersonaError, match="tokenizer"):
         send(run, TO_SPACE)
-    assert hub.writes() == []
+    assert hub.log == []
     assert not run.file(WEB_PAGE).exists()
 
 

@@ -58,8 +58,7 @@ def publish(actions: Any) -> None:
         "publish",
         command_share.do_publish,
         "publish a persona, or its web page, on the Hugging Face hub or in a folder",
-        more="hub: and a folder get the model, space: and pages: the web page that export --to web "
-        "writes.",
+        more="The web page is the one that export --to web writes.",
         examples=(
             "popinjay publish ada --to hub:you/ada --private",
             "popinjay publish ada --to ./ada-model",
@@ -71,9 +70,9 @@ def publish(actions: Any) -> None:
     added.add_argument(
         "--to",
         required=True,
-        metavar="hub:ORG/NAME|space:ORG/NAME|pages:FOLDER|FOLDER",
-        help="hub: a model on the Hugging Face hub; space: a web page there, which is a Space; "
-        "pages: a folder for GitHub Pages; anything else is a folder for the model",
+        metavar="DESTINATION",
+        help="hub:ORG/NAME for the model on the Hugging Face hub; space:ORG/NAME for the page "
+        "there, as a Space; pages:FOLDER for the page, ready for GitHub Pages; FOLDER for the model",
     )
     added.missing["--to"] = (
         "publish needs --to: where to publish it.",

@@ -14,7 +14,13 @@ from popinjay.events import Listener
 from popinjay.options import PublishOptions
 
 STAGE = "publish"  # of events
-HUB, SPACE, PAGES = "hub:", "space:", "pages:"  # what destinations begin with; folders: nothing
+HUB, SPACE, PAGES, FOLDER = "hub:", "space:", "pages:", ""  # what destinations begin with
+IN_WORDS = {  # the destinations as people say them
+    HUB: "{} on the Hugging Face hub",
+    SPACE: "the Space {} on the Hugging Face hub",
+    PAGES: "the folder {} for GitHub Pages",
+    FOLDER: "the folder {}",
+}
 
 
 @dataclass(frozen=True)
@@ -100,3 +106,15 @@ class Destination(Protocol):
 
     def send(self, wanted: Published, listener: Listener) -> Published:
         """Write what is missing, and return what is there then."""
+
+
+def parted(to: str) -> tuple[str, str]:
+    """Return what a destination begins with, and the rest of it."""
+    prefix = next(prefix for prefix in IN_WORDS if to.startswith(prefix))
+    return prefix, to.removeprefix(prefix)
+
+
+def in_words(to: str) -> str:
+    """Return a destination as people say it."""
+    prefix, name = parted(to)
+    return IN_WORDS[prefix].format(name)

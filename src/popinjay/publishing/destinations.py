@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from popinjay.errors import PublishError
 from popinjay.events import Event, EventKind, Listener
 from popinjay.options import PublishOptions
 from popinjay.publishing import hub, model_content, web_content
 from popinjay.publishing.destination import (
+    FOLDER,
     HUB,
     PAGES,
     SPACE,
@@ -18,13 +18,14 @@ from popinjay.publishing.destination import (
     Destination,
     File,
     Published,
+    parted,
 )
 from popinjay.publishing.folder import FolderDestination
 from popinjay.publishing.gates import check_may_be_public, check_whose
-from popinjay.publishing.links import models_of, page_of
+from popinjay.publishing.links import models_of, page_of, publish_command
 from popinjay.publishing.model_content import CARD, card_for, model_files, whole_model
 from popinjay.publishing.repository import RepositoryDestination
-from popinjay.publishing.web_content import check_model_options, check_web_options, web_page
+from popinjay.publishing.web_content import check_model_options, check_page, web_page
 from popinjay.publishing.web_readme import pages_readme, space_readme
 from popinjay.store.run import Run
 from popinjay.store.stage_table import PICTURE_FILE
@@ -92,8 +93,8 @@ class Space(RepositoryDestination):
 
     def check(self, options: PublishOptions) -> None:
         """Check whose words these are."""
-        check_web_options(options)
         check_whose(self.run, private=options.private)
+        check_page(self.run, options)
 
     @contextmanager
     def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
@@ -108,15 +109,9 @@ class Space(RepositoryDestination):
         sent = super().send(wanted, listener)
         if self.to not in self.run.record.published:
             for model in models_of(self.run, private=bool(sent.private)):
-                again = f"popinjay publish {self.run.name} --to {HUB}{model}"
                 said = f"The card of {model} will link to this page once the model is published"
-                note = Event(
-                    STAGE,
-                    EventKind.NOTE,
-                    f"{said} again: {again}",
-                    page_message=f"{said} again.",
-                )
-                listener(note)
+                again = f"{said} again: {publish_command(self.run, HUB + model)}"
+                listener(Event(STAGE, EventKind.NOTE, again, page_message=f"{said} again."))
         return sent
 
 
@@ -128,9 +123,9 @@ class Pages(FolderDestination):
 
     def check(self, options: PublishOptions) -> None:
         """Check that the words may be public, as such pages are."""
-        check_web_options(options)
         super().check(options)
         check_may_be_public(self.run)
+        check_page(self.run, options)
 
     @contextmanager
     def files(self, options: PublishOptions, listener: Listener) -> Iterator[Sequence[File]]:
@@ -153,40 +148,15 @@ class Pages(FolderDestination):
             yield [*own, *files]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A row of the table.
-
-    Attributes:
-        prefix: What the destination begins with.
-        in_words: The destination as people say it, with a place for the rest of it.
-        open: Returns the destination for the rest of it. Raises PublishError.
-    """
-
-    prefix: str
-    in_words: str
-    open: Callable[[str, Run], Destination]
-
-
-KINDS = (
-    Kind(HUB, "{} on the Hugging Face hub", ModelRepository),
-    Kind(SPACE, "the Space {} on the Hugging Face hub", Space),
-    Kind(PAGES, "the folder {} for GitHub Pages", Pages),
-    Kind("", "the folder {}", ModelFolder),
-)
+KINDS: Mapping[str, Callable[[str, Run], Destination]] = {  # by what they begin with
+    HUB: ModelRepository,
+    SPACE: Space,
+    PAGES: Pages,
+    FOLDER: ModelFolder,
+}
 
 
 def destination_of(to: str, run: Run) -> Destination:
     """Return the destination that a text names. Raises PublishError if it names none."""
-    kind = _kind_of(to)
-    return kind.open(to.removeprefix(kind.prefix), run)
-
-
-def in_words(to: str) -> str:
-    """Return a destination as people say it."""
-    kind = _kind_of(to)
-    return kind.in_words.format(to.removeprefix(kind.prefix))
-
-
-def _kind_of(to: str) -> Kind:
-    return next(kind for kind in KINDS if to.startswith(kind.prefix))
+    prefix, name = parted(to)
+    return KINDS[prefix](name, run)

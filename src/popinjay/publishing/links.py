@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from popinjay.publishing.destination import HUB, SPACE
 from popinjay.publishing.hub import ADDRESS
+from popinjay.publishing.model_content import DATA
 from popinjay.store.run import Run
 
 
@@ -19,6 +20,14 @@ def page_of(run: Run, *, private: bool) -> str:
 def models_of(run: Run, *, private: bool) -> list[str]:
     """Return the repositories that hold the persona's model, for its Space: the oldest first."""
     return _published(run, HUB, private=private)
+
+
+def publish_command(run: Run, place: str) -> str:
+    """Return the command that publishes again to a place on record, as it was published before."""
+    before = run.record.published[place]
+    private = " --private" if before.private else ""
+    posts = " --with-posts" if any(name.startswith(f"{DATA}/") for name in before.files) else ""
+    return f"popinjay publish {run.name} --to {place}{private}{posts}"
 
 
 def _published(run: Run, prefix: str, *, private: bool) -> list[str]:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from popinjay.events import Listener, ignore
 from popinjay.options import PublishOptions
-from popinjay.publishing.destination import Published
-from popinjay.publishing.destinations import destination_of, in_words
+from popinjay.publishing.destination import Published, in_words
+from popinjay.publishing.destinations import destination_of
 from popinjay.publishing.gates import check_finished, check_terms
 from popinjay.store.files import content_hash
 from popinjay.store.journal import finish

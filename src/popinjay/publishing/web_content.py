@@ -23,18 +23,23 @@ from popinjay.store.stage_table import PICTURE_FILE
 from popinjay.text.verbatim_index import KEY
 
 # Names that no other program gives to files of its own, so that an older page leaves none behind.
-OURS = ("model/*", "engine/*", "avatar.*", "posts.index", "marked.index", PICTURE_FILE)
+OURS = ("model/*", "engine/*", "avatar*.*", "posts.index", "marked.index", PICTURE_FILE)
 
 
-def check_web_options(options: PublishOptions) -> None:
-    """Raise PublishError or OptionError if these options don't suit a web page."""
+def check_page(run: Run, options: PublishOptions) -> None:
+    """Check that a web page can be made of the persona with these options.
+
+    Raises PublishError, OptionError or PersonaError.
+    """
     if options.with_posts:
         raise PublishError(
             "A web page goes without the posts: it holds hashes of them only.",
             "Leave out --with-posts, or publish the model with them.",
             page_hint="Publish it without the posts.",
         )
-    quant_for("web", find("web"), options.quant)
+    web = find("web")
+    quant_for("web", web, options.quant)
+    web.check(run)
 
 
 def check_model_options(options: PublishOptions) -> None:

@@ -31,6 +31,7 @@ COLOURS = (
     "purple",
     "pink",
 )
+NEXT = 3  # places from a colour to one that clearly differs
 # They let WebAssembly use threads; static Spaces take no others.
 HEADERS = {
     "cross-origin-embedder-policy": "require-corp",
@@ -75,7 +76,7 @@ def space_readme(run: Run, url: str, models: Sequence[str]) -> str:
     more: dict[str, Any] = {
         "emoji": "🦜",
         "colorFrom": colours[0],
-        "colorTo": colours[-1],
+        "colorTo": colours[1],
         "pinned": False,
         "short_description": _short(what, run.name),
         "thumbnail": f"{url}/resolve/main/{PICTURE_FILE}" if _has_picture(run) else None,
@@ -168,11 +169,13 @@ def _short(what: About, name: str) -> str:
     return before + isolate(kept)
 
 
-def _colours(run: Run) -> list[str]:
-    """Return the colours of a Space that come next to those of its authors' avatars."""
+def _colours(run: Run) -> tuple[str, str]:
+    """Return the two colours of a Space: those that come next to its authors' avatars."""
     file = run.file("authors.json")
     handles = [author.handle for author in read_authors(file)] if file.is_file() else []
-    return [COLOURS[PALETTE.index(colour)] for colour in colours_of(handles or [run.name]).values()]
+    places = [PALETTE.index(colour) for colour in colours_of(handles or [run.name]).values()]
+    second = places[1] if len(places) > 1 else (places[0] + NEXT) % len(COLOURS)
+    return COLOURS[places[0]], COLOURS[second]
 
 
 def _has_picture(run: Run) -> bool:

@@ -61,7 +61,7 @@ def write_site(request: ExportRequest, salt: bytes, *, is_dry_run: bool = False)
     Args:
         request: What is exported, and where to.
         salt: Of the hashes of posts, KEY bytes.
-        is_dry_run: Write no engine that would have to be fetched, but empty files of its size.
+        is_dry_run: Don't fetch an engine that is missing: write empty files of about its size.
     """
     model = request.run.folder("model")
     engine = request.folder / "engine"

@@ -97,7 +97,7 @@ def add_engine(folder: Path, listener: Listener, *, allow_local: bool = False) -
 
 
 def add_placeholder(folder: Path) -> None:
-    """Write empty files of the engine's sizes, to tell how large the whole would be."""
+    """Write empty files of about the engine's sizes, to tell how large the whole would be."""
     _add_license(folder)
     for name, size in ((FILES[0].name, FILES[0].size), (WASM, ENGINE_BYTES - FILES[0].size)):
         (folder / name).touch()
