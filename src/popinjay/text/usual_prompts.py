@@ -1,4 +1,7 @@
-"""The prompt that is used if nobody gives one: HuggingTweets', in the languages of most posts."""
+"""Prompts that suit any author, in the languages of most posts.
+
+The first is HuggingTweets', which is used if nobody gives one.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,23 @@ PROMPTS = {
     "tr": "Benim hayalim",
     "zh": "我的梦想是",
 }
+TODAY = {  # "Today I", in the same languages
+    "ar": "اليوم",
+    "de": "Heute habe ich",
+    "en": "Today I",
+    "es": "Hoy",
+    "fr": "Aujourd’hui",
+    "he": "היום",
+    "id": "Hari ini",
+    "it": "Oggi",
+    "ja": "今日は",
+    "ko": "오늘은",
+    "nl": "Vandaag",
+    "pt": "Hoje",
+    "ru": "Сегодня",
+    "tr": "Bugün",
+    "zh": "今天",
+}
 
 
 def main_language(shares: Mapping[str, float]) -> str:
@@ -31,3 +51,8 @@ def main_language(shares: Mapping[str, float]) -> str:
 def usual_prompt(shares: Mapping[str, float]) -> str:
     """Return the prompt in the language with the largest share; in English if there is none."""
     return PROMPTS.get(main_language(shares), PROMPTS["en"])
+
+
+def usual_prompts(shares: Mapping[str, float]) -> list[str]:
+    """Return two prompts to choose from, in the language with the largest share."""
+    return [usual_prompt(shares), TODAY.get(main_language(shares), TODAY["en"])]

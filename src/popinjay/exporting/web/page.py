@@ -28,6 +28,7 @@ from popinjay.sampling.filters import MIN_HOLDERS
 from popinjay.store.forgotten import marks_of
 from popinjay.store.run import Run
 from popinjay.store.stage_table import IMAGES
+from popinjay.text.usual_prompts import usual_prompts
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.whose import WHOSE
 
@@ -93,6 +94,7 @@ def facts_of(run: Run, what: About, avatars: list[str]) -> dict[str, Any]:
         "avatar": avatars[0],
         "avatars": avatars,
         "description": what.description,
+        "beginnings": usual_prompts(run.record.cleaned.languages),
         "base": what.base,
         "base_url": what.base_url,
         "license": what.license,
