@@ -10,30 +10,13 @@ from pathlib import Path
 from popinjay.options import SayOptions
 from popinjay.persona import Persona
 from popinjay.post import printable, read_rows
-from popinjay.stages.picture import PROMPTS, main_language
+from popinjay.stages.picture import usual_prompts
 from popinjay.store.run import Run
 from popinjay.text.beginnings import beginnings
 
 POSTS = 10
 OWN_BEGINNINGS = 4  # of the author's, beside the usual ones
 MAX_READ = 20_000  # posts that beginnings are counted in
-TODAY = {  # "Today I", in the languages of `PROMPTS`
-    "ar": "اليوم",
-    "de": "Heute habe ich",
-    "en": "Today I",
-    "es": "Hoy",
-    "fr": "Aujourd’hui",
-    "he": "היום",
-    "id": "Hari ini",
-    "it": "Oggi",
-    "ja": "今日は",
-    "ko": "오늘은",
-    "nl": "Vandaag",
-    "pt": "Hoje",
-    "ru": "Сегодня",
-    "tr": "Bugün",
-    "zh": "今天",
-}
 
 
 def written_posts(run: Run, count: int = POSTS) -> list[str]:
@@ -68,8 +51,7 @@ def _are_of_this_model(run: Run) -> bool:
 
 def prompts(run: Run) -> list[str]:
     """Return beginnings to choose from: the usual ones, and those that the author often used."""
-    language = main_language(run)
-    usual = [PROMPTS.get(language, PROMPTS["en"]), TODAY.get(language, TODAY["en"])]
+    usual = usual_prompts(run)
     own = _own_beginnings(run.file("train.jsonl"))
     known = {text.casefold() for text in usual}
     return [*usual, *(text for text in own if text.casefold() not in known)]

@@ -54,6 +54,23 @@ PROMPTS = {  # HuggingTweets' prompt, in the languages of most posts
     "tr": "Benim hayalim",
     "zh": "我的梦想是",
 }
+TODAY = {  # "Today I", in the languages of `PROMPTS`
+    "ar": "اليوم",
+    "de": "Heute habe ich",
+    "en": "Today I",
+    "es": "Hoy",
+    "fr": "Aujourd’hui",
+    "he": "היום",
+    "id": "Hari ini",
+    "it": "Oggi",
+    "ja": "今日は",
+    "ko": "오늘은",
+    "nl": "Vandaag",
+    "pt": "Hoje",
+    "ru": "Сегодня",
+    "tr": "Bugün",
+    "zh": "今天",
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,12 @@ def main_language(run: Run) -> str:
     """Return the language of most posts, as a code of two or three letters."""
     languages = run.record.cleaned.languages
     return max(languages, key=lambda code: languages[code], default="en").split("-")[0]
+
+
+def usual_prompts(run: Run) -> list[str]:
+    """Return two beginnings that suit any author, in the language of most posts."""
+    language = main_language(run)
+    return [prompts.get(language, prompts["en"]) for prompts in (PROMPTS, TODAY)]
 
 
 # which of them

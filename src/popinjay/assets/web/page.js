@@ -38,7 +38,7 @@ const handle = {
   },
   ready() {
     at("progress").hidden = true;
-    at("write").disabled = false;
+    for (const button of at("form").querySelectorAll("button")) button.disabled = false;
     announce("");
     document.body.dataset.ready = "true";
   },
@@ -98,7 +98,7 @@ function end(message) {
 
 function fail(message) {
   at("progress").hidden = true;
-  at("write").disabled = true;
+  for (const button of at("form").querySelectorAll("button")) button.disabled = true;
   announce(`The model can't be used here: ${message}`);
 }
 
@@ -110,7 +110,22 @@ function setUp(name, value, inWords) {
   show();
 }
 
+// Beginnings to try: each is written to at once.
+function offer(beginnings) {
+  at("beginnings").replaceChildren(...beginnings.map((text) => {
+    const chip = element("button", { type: "button", dir: "auto" }, text);
+    chip.disabled = true;
+    chip.addEventListener("click", () => {
+      at("beginning").value = text;
+      if (writing) stop();
+      write();
+    });
+    return chip;
+  }));
+}
+
 function describe() {
+  offer(persona.beginnings);
   at("description").textContent = persona.description;
   at("verdict").textContent = persona.verdict;
   at("verdict").hidden = !persona.verdict;

@@ -35,6 +35,7 @@ ROW = 32  # weights with a common scale: only matrices with rows of a multiple c
 TYPES = {"q8_0": ("Q8_0", "Q8_0"), "f16": ("F16", "F16")}
 TYPES |= {"q4_0": ("Q4_0", "Q8_0"), "q4_1": ("Q4_1", "Q8_0"), "f32": ("F32", "F32")}
 EMBEDDINGS = ("token_embd.weight", "output.weight")
+VOCABULARY_BYTES = 1_500_000  # about
 OFF = 0  # of top-k and min-p
 
 
@@ -95,8 +96,8 @@ def write_gguf(
 
 def bytes_of(parameters: int, quant: str) -> int:
     """Return about how many bytes a file has for a model of so many parameters."""
-    bits = {"f32": 32.0, "f16": 16.0, "q8_0": 8.5, "q4_0": 5.5, "q4_1": 6.0}[quant]
-    return round(parameters * bits / 8) + 2_000_000
+    bits = {"f32": 32.0, "f16": 16.0, "q8_0": 8.5, "q4_0": 5.4, "q4_1": 5.8}[quant]
+    return round(parameters * bits / 8) + VOCABULARY_BYTES
 
 
 def _architecture(folder: Path) -> Architecture:

@@ -64,7 +64,7 @@ def check(run: Run | None = None) -> None:
 
 def estimate(model: ModelSize, quant: str) -> int:
     """Return about how many bytes the folder has."""
-    return model.parameters * (1 if quant == "q8" else 4) + 5_000_000
+    return round(model.parameters * (1.03 if quant == "q8" else 4.01)) + 1_500_000
 
 
 def export(request: ExportRequest) -> Exported:

@@ -26,6 +26,7 @@ from popinjay.post import Author, read_authors, read_rows
 from popinjay.report.saved import load_report
 from popinjay.report.verdict import plain_verdict
 from popinjay.sampling.filters import MIN_HOLDERS
+from popinjay.stages.picture import usual_prompts
 from popinjay.store.forgotten import marks_of
 from popinjay.store.run import Run
 from popinjay.store.stage_table import IMAGES
@@ -91,6 +92,7 @@ def facts_of(run: Run, what: About, avatars: list[str]) -> dict[str, Any]:
         "avatar": avatars[0],
         "avatars": avatars,
         "description": what.description,
+        "beginnings": usual_prompts(run),
         "base": what.base,
         "base_url": what.base_url,
         "license": what.license,
