@@ -176,7 +176,8 @@ def _write_tensor(
     if packed is not None:
         entry["bits"] = bits
     for part in packed or (tensor,):
-        parts.write(_bytes(part))
+        if part.size:
+            parts.write(_bytes(part))
     return entry
 
 
