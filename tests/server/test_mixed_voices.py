@@ -15,7 +15,7 @@ from mixed_personas import put_member
 from popinjay.inference.mixture import MixtureDecoder
 from popinjay.mixing import open_voice
 from popinjay.persona import load
-from popinjay.server.app import AppState
+from popinjay.server.state import AppState
 from popinjay.server.voices.shared_models import models_of, total_bytes
 from popinjay.summary import folder_bytes
 from serving import Client, served
@@ -95,7 +95,7 @@ def test_voices_share_the_models_that_they_have_in_common(fresh: Client, home: P
     pool = state(fresh).models
     assert pool.names == ["ada", "ada=0.5,bob=0.5", "ada at strength 1.5", "ada=0.9,bob=0.1"]
     personas = pool._models._personas
-    assert sorted(name for name, _ in personas) == ["ada", "bob"]  # type: ignore[misc]
+    assert sorted(one.name for one in personas.values()) == ["ada", "bob"]
     own = sum(folder_bytes(home / name / "model") for name in ("ada", "bob"))
     base = folder_bytes(load("ada", home).base.folder)
     assert own + base <= pool.loaded_bytes <= own + base + 3 * 32 * 2**20
