@@ -67,6 +67,11 @@ def do_make(args: argparse.Namespace) -> None:
             **ask,
             **given,
         )
+    show_new(args, persona)
+
+
+def show_new(args: argparse.Namespace, persona: Persona) -> None:
+    """Show a persona that was just made, with --quiet in one line; with --json nothing."""
     if args.json:
         return
     if args.quiet:
