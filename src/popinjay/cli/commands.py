@@ -15,6 +15,7 @@ from popinjay.errors import OptionError
 from popinjay.post import printable
 
 if TYPE_CHECKING:
+    from popinjay.persona import Persona
     from popinjay.sampling.events import GeneratedPost
     from popinjay.voice import Voice
 
