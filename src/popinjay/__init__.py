@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from popinjay.errors import PopinjayError
-    from popinjay.public import MixedVoice, Persona, inspect, load, make, mix, personas
+    from popinjay.public import MixedVoice, Persona, blend, inspect, load, make, mix, personas
 
 __version__ = "0.1.0"
 __all__ = [
     "MixedVoice",
     "Persona",
     "PopinjayError",
+    "blend",
     "inspect",
     "load",
     "make",

@@ -24,6 +24,7 @@ from popinjay.keywords import InspectKeywords, MakeKeywords, SayKeywords, Update
 from popinjay.options import (
     CleanOptions,
     CollectOptions,
+    EvaluateOptions,
     FetchOptions,
     MakeOptions,
     SayOptions,
@@ -263,6 +264,46 @@ def mix(members: str | Mapping[str, float], home: str | Path | None = None) -> M
     with _keyword_errors():
         of = mixing.parse_mix(members) if isinstance(members, str) else mixing.Mix.of(members)
         return MixedVoice(of, [load(name, home) for name in of.names])
+
+
+def blend(
+    members: str | Mapping[str, float],
+    name: str,
+    home: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool | None = None,
+    samples: int = EvaluateOptions.samples,
+    seed: int = EvaluateOptions.seed,
+) -> Persona:
+    """Make one persona of several of one base model, by adding up their weights, and return it.
+
+    Examples:
+        blend({"ada": 0.7, "bob": 0.3}, name="both")
+        blend("ada=1.3,base=-0.3", name="more-ada")
+
+    Raises PopinjayError, with what to do in its `hint`.
+
+    Args:
+        members: The personas' names and weights, as for `mix`. What is missing to 1 is the base
+            model's.
+        name: The name of the blend.
+        home: The folder of all personas; by default POPINJAY_HOME, or ~/.popinjay.
+        listener: Receives the events of the stages.
+        progress: Whether to show progress; by default in a terminal and in a notebook.
+        samples: How many posts it writes to be measured on.
+        seed: Of these posts.
+    """
+    with _keyword_errors(), _listening(listener, progress) as listen:
+        is_text = isinstance(members, str)
+        parsed = mixing.parse_mix(members) if is_text else mixing.Mix.of(members)
+        blended = pipeline.blend(
+            parsed,
+            name,
+            _folder(home),
+            lambda event: listen(_event_in_python(event)),
+            EvaluateOptions(samples=samples, seed=seed),
+        )
+    return Persona(blended.run)
 
 
 def personas(home: str | Path | None = None) -> list[Summary]:

@@ -243,7 +243,7 @@ def test_what_can_not_be_blended_is_said(
 
 
 def test_what_is_done_with_posts_is_done_with_its_members(
-    home: Path, files: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    home: Path, files: dict[str, Path], tiny_gpt2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(home / "both")
     with pytest.raises(PersonaError, match="a blend of ada and bob") as caught:
@@ -256,6 +256,8 @@ def test_what_is_done_with_posts_is_done_with_its_members(
     assert main(["forget", "both", "--retrain"]) == 2
     assert "a blend of ada and bob" in capsys.readouterr().err
     assert set(states(Run(home / "both")).values()) == {"fresh"}
+    given = OPTIONS | {"base": str(tiny_gpt2), "whose": "self", "replace": True}
+    assert popinjay.make(files["ada"], name="both", **given).run.record.blend == ()
 
 
 def test_it_is_published_by_the_stricter_consent(
@@ -373,3 +375,30 @@ def test_posts_that_a_blend_was_told_to_forget_do_not_come_back(
     popinjay.make(files["ada"], base=str(tiny_gpt2), whose="self", **OPTIONS)
     with pytest.raises(PersonaError, match="1 of the posts that 'both' was told to forget"):
         blend(BOTH, "both", home)
+
+
+def test_python_and_the_command_line_blend_alike(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = popinjay.blend({"ada": 3, "bob": 1}, "one", samples=10)
+    command = ["blend", "ada=0.75", "bob=0.25", "--name", "two", "--samples", "10", "--quiet"]
+    assert main(command) == 0
+    assert "two is ready" in capsys.readouterr().out
+    two = popinjay.load("two")
+    assert two.run.record.hashes()["model"] == one.run.record.hashes()["model"]
+    assert main(["blend", "ada", "bob", "--name", "half", "--samples", "10"]) == 0
+    assert "half is ready" in capsys.readouterr().out
+    weights = [member.weight for member in popinjay.load("half").run.record.blend]
+    assert weights == [0.5, 0.5]
+    assert main(["blend", "ada", "bob"]) == 2
+    assert "needs a name" in capsys.readouterr().err
+    assert main(["blend", "ada=many", "bob=1", "--name", "x"]) == 2
+    assert "'many' is not a weight" in capsys.readouterr().err
+
+
+def test_the_api_says_that_it_is_a_blend(home: Path) -> None:
+    from popinjay.server import catalog
+
+    detail = catalog.detail(catalog.find(home, "both"))
+    assert detail.blend == ["ada=0.75", "bob=0.25"]
+    assert catalog.detail(catalog.find(home, "ada")).blend == []

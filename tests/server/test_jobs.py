@@ -287,6 +287,8 @@ def test_one_server_at_a_time(tmp_path: Path) -> None:
         ({"doing": "make"}, "nothing to read"),
         ({"doing": "make", "specs": []}, "nothing to read"),
         ({"doing": "make", "specs": ["/etc/passwd"]}, "not an account"),
+        ({"doing": "make", "specs": ["/etc/passwd*2"]}, "not an account"),
+        ({"doing": "make", "specs": ["ada.bsky.social*99"]}, "can't be 99"),
         ({"doing": "make", "specs": ["../../etc/passwd"]}, "not an account"),
         ({"doing": "make", "specs": ["~/posts.txt"]}, "not an account"),
         ({"doing": "make", "specs": ["pyproject.toml"]}, "not an account"),

@@ -131,7 +131,8 @@ def with_members(
     for row in rows:
         if not row.is_base:
             run = next(run for run in members.runs if run.name == row.name)
-            table, label = lineage.with_ancestors(table, run.record.artifacts, row.artifact)
+            versions = lineage.counted(run.name, run.record)  # its folder may have been copied
+            table, label = lineage.with_ancestors(table, versions, row.artifact)
             row = BlendMember(row.name, row.weight, row.model, row.whose, label)
         named.append(row)
     return record.updated(artifacts=table, blend=named), named

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from popinjay import options
-from popinjay.cli import progress, show_made
-from popinjay.cli.commands import chosen_options
+from popinjay.cli import progress
+from popinjay.cli.commands import chosen_options, show_new
 
 
 def do_blend(args: argparse.Namespace) -> None:
@@ -24,10 +24,4 @@ def do_blend(args: argparse.Namespace) -> None:
         stopping=progress.SAVING,
     ) as listener:
         persona = blend(mix, args.name, args.home, listener, chosen)
-    if args.json:
-        return
-    if args.quiet:
-        print(f"{persona.name} is ready in {persona.path}")
-    else:
-        show_made.show_made(persona)
-        show_made.show_next(persona.name)
+    show_new(args, persona)

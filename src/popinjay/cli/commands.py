@@ -15,6 +15,7 @@ from popinjay.errors import OptionError
 from popinjay.post import printable
 
 if TYPE_CHECKING:
+    from popinjay.persona import Persona
     from popinjay.sampling.events import GeneratedPost
     from popinjay.voice import Voice
 
@@ -67,6 +68,11 @@ def do_make(args: argparse.Namespace) -> None:
             **ask,
             **given,
         )
+    show_new(args, persona)
+
+
+def show_new(args: argparse.Namespace, persona: Persona) -> None:
+    """Show a persona that was just made, with --quiet in one line; with --json nothing."""
     if args.json:
         return
     if args.quiet:

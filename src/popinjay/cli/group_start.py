@@ -104,7 +104,7 @@ def blend(actions: Any) -> None:
         nargs="+",
         metavar="NAME=WEIGHT",
         help="a persona and its weight; base is the base model without training",
-    )
+    ).completer = "personas"  # type: ignore[attr-defined]
     added.missing["NAME=WEIGHT"] = (
         "blend needs the personas to blend.",
         "Such as: popinjay blend ada=0.7 bob=0.3 --name both",

@@ -152,7 +152,7 @@ def show_lineage(
 
     def add_used(job: Tree, label: str) -> None:
         """Add what a job used and, if that is of a blend's member, what it was made from."""
-        is_new = label not in shown
+        is_new = label not in shown and label in by_name
         added = job.add(Text.assemble(("with ", "dim"), line(by_name[label]) if is_new else label))
         shown.append(label)
         if is_new and by_name[label]["state"] == "member" and by_name[label]["job"]:

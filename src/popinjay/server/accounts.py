@@ -12,12 +12,14 @@ from popinjay import sources
 from popinjay.errors import SpecError
 from popinjay.sources import memory
 from popinjay.sources.hints import guess_account
+from popinjay.sources.weighted_spec import split_weight
 
 MAX_CHARACTERS = 500
 
 
 def check_account(spec: str) -> None:
-    """Raise SpecError unless some source reads this account."""
+    """Raise SpecError unless some source reads this account, which may have a weight."""
+    spec = split_weight(spec).spec
     invalid = SpecError(
         f"{spec[:100]!r} is not an account that popinjay can read.",
         "Type one, such as ada.bsky.social or @ada@mastodon.social, or drop a file.",
