@@ -34,9 +34,9 @@ from popinjay.options import SayOptions
 from popinjay.persona import Persona
 from popinjay.post import read_posts, read_rows
 from popinjay.sampling.generate import PostStream
-from popinjay.sampling.token_classes import mentions
 from popinjay.store.run import Run
 from popinjay.text.emoji import count_emoji
+from popinjay.text.handles import find_handles
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
 
@@ -60,7 +60,6 @@ class Dial(NamedTuple):
 DIALS = (
     Dial("emoji", SHARES, "emoji", "share of posts with an emoji"),
     Dial("hashtags", SHARES, "hashtags", "share of posts with a hashtag"),
-    Dial("mentions", SHARES, "mentions", "share of posts with an @handle"),
     Dial("length", (0.5, 0.75, 1, 1.5, 2), "words", "words a post", 1),
     Dial("phrases", (0.25, 0.5, 1, 2, 4), "phrases", "share of 3-grams that the author wrote", 1),
     Dial("temperature", (0.6, 0.8, 1, 1.2, 1.4), "bits", "bits a byte under the base"),
@@ -98,7 +97,7 @@ class Author:
         return {
             "emoji": mean(count_emoji(text) > 0 for text in texts),
             "hashtags": mean(hashtags(text) > 0 for text in texts),
-            "mentions": mean(mentions(text) > 0 for text in texts),
+            "mentions": mean(any(find_handles(text)) for text in texts),
             "words": mean(len(words(text)) for text in texts),
             "distinct_2": diversity(texts)["distinct_2"],
             "phrases": mean(run in self.trigrams for run in runs) if runs else 0.0,

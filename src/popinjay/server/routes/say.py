@@ -53,7 +53,6 @@ class DialFields(BaseModel):
     length: float = option_field("length")
     emoji: float | None = option_field("emoji")
     hashtags: float | None = option_field("hashtags")
-    mentions: float | None = option_field("mentions")
     phrases: float = option_field("phrases")
 
     @property
