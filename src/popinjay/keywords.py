@@ -231,6 +231,24 @@ class SayKeywords(TypedDict, total=False):
     """Above 1 makes tokens that the post already has less likely; 1 changes nothing. Default: 1.0.
     """
 
+    length: float
+    """How long posts are, as a factor: 0.5 ends them twice as readily, 2 half as readily; 1 changes
+    nothing. Default: 1.0.
+    """
+
+    emoji: float | None
+    """The share of posts with an emoji: 0 for none, 0.5 for half of them, 1 for all. Default: as it
+    comes.
+    """
+
+    hashtags: float | None
+    """The share of posts with a hashtag, as with --emoji."""
+
+    phrases: float
+    """How near to the author's own phrases, which at least three of the posts have: 2 doubles the
+    odds of a token that completes one, 0.5 halves them; 1 changes nothing. Default: 1.0.
+    """
+
     max_tokens: int
     """The most tokens of a post. Default: 160."""
 
