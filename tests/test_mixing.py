@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 import popinjay
-from mixed_personas import put_member
+from mixed_personas import put_member, put_thin_member
 from parrot import Parrot
 from personas import json_lines
 from popinjay.cli.main import main
@@ -145,6 +145,16 @@ def test_what_is_streamed_is_what_is_said(home: Path) -> None:
         said = [event.post for event in events if isinstance(event, Finished)]
         assert said == list(voice.stream("The sea", options))
         assert all(post.text.startswith("The sea") for post in said)
+
+
+def test_a_persona_kept_as_an_adapter_mixes_with_a_whole_one(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "ada", tmp_path / "ada")
+    put_thin_member(tmp_path, "thin")
+    mixed = open_voice("ada+thin", tmp_path).say(**SHORT)
+    assert mixed not in (load("ada", tmp_path).say(**SHORT), load("thin", tmp_path).say(**SHORT))
+    stronger = load("thin", tmp_path).say(**SHORT, strength=2)
+    assert stronger == open_voice("thin=2,base=-1", tmp_path).say(**SHORT)
+    assert stronger != load("thin", tmp_path).say(**SHORT)
 
 
 def parrots(home: Path, mix: str, *posts: str) -> MixedVoice:

@@ -125,8 +125,8 @@ class MixedVoice(Voice):
     def __init__(self, mix: Mix, personas: Iterable[Persona]) -> None:
         """Take the personas of a mix, in its order.
 
-        Raises OptionError if they have different bases, BaseModelError if theirs is missing and a
-        member.
+        Raises OptionError if they have different bases, and BaseModelError if the base is a member
+        and is missing.
         """
         self.mix = mix
         self.name = str(mix)

@@ -208,8 +208,10 @@ def mix(members: str | Mapping[str, float], home: str | Path | None = None) -> M
         home: The folder of all personas; by default POPINJAY_HOME, or ~/.popinjay.
     """
     with _keyword_errors():
-        is_text = isinstance(members, str)
-        parsed = mixing.parse_mix(members) if is_text else mixing.Mix.of(members)
+        if isinstance(members, str):
+            parsed = mixing.parse_mix(members)
+        else:
+            parsed = mixing.Mix.of(members)
         return MixedVoice(parsed, [load(name, home) for name in parsed.names])
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from models import END, gpt2, llama
-from popinjay.inference.decoder import Decoder, Logits
+from popinjay.inference.decoder import Decoder
 from popinjay.inference.mixture import CUT_OFF, MixtureDecoder, mean_sampling
 from popinjay.inference.onnx.decoder import OnnxDecoder
 from popinjay.inference.open_decoder import open_decoder
 from popinjay.inference.torch_decoder import TorchDecoder
 from popinjay.models.language_model import LanguageModel
 from popinjay.options import Sampling
+
+if TYPE_CHECKING:
+    from popinjay.inference.decoder import Logits
 
 PROMPT = [0, 61, 17, 200, 5, 44]
 
@@ -41,7 +45,8 @@ def row_of(decoder: Decoder, tokens: list[int]) -> Logits:
     logits = np.zeros((1, 0), np.float32)
     for token in tokens:
         logits = reader.step([token])
-    return logits[0].copy()
+    found: Logits = logits[0].copy()
+    return found
 
 
 def test_the_logits_are_the_weighted_sum_of_the_members(members: list[Decoder]) -> None:
@@ -68,7 +73,8 @@ def test_a_sum_of_logits_has_the_probabilities_of_a_product_of_experts(
 ) -> None:
     def softmax(logits: Logits) -> Logits:
         weights = np.exp(logits - logits.max())
-        return weights / weights.sum()
+        found: Logits = weights / weights.sum()
+        return found
 
     first, second = (softmax(one.prefill(PROMPT)) for one in members)
     product = first**0.6 * second**0.4

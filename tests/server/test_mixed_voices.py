@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from mixed_personas import put_member
 from popinjay.inference.mixture import MixtureDecoder
 from popinjay.mixing import open_voice
 from popinjay.persona import load
-from popinjay.server.app import AppState
+from popinjay.server.state import AppState
 from popinjay.server.voices.shared_models import models_of, total_bytes
 from popinjay.summary import folder_bytes
 from serving import Client, served
@@ -80,9 +81,11 @@ def test_strength_is_a_field_of_every_format(client: Client, home: Path) -> None
 
 
 @pytest.fixture
-def fresh(home: Path) -> Iterator[Client]:
-    """Serve without any voice that another test loaded."""
-    with served(home) as found:
+def fresh(home: Path, tmp_path: Path) -> Iterator[Client]:
+    """Serve the same personas without any voice that another test loaded."""
+    for name in ("ada", "bob"):
+        shutil.copytree(home / name, tmp_path / "home" / name)
+    with served(tmp_path / "home") as found:
         yield found
 
 
@@ -92,7 +95,7 @@ def test_voices_share_the_models_that_they_have_in_common(fresh: Client, home: P
     pool = state(fresh).models
     assert pool.names == ["ada", "ada=0.5,bob=0.5", "ada at strength 1.5", "ada=0.9,bob=0.1"]
     personas = pool._models._personas
-    assert sorted(name for name, _ in personas) == ["ada", "bob"]  # type: ignore[misc]
+    assert sorted(one.name for one in personas.values()) == ["ada", "bob"]
     own = sum(folder_bytes(home / name / "model") for name in ("ada", "bob"))
     base = folder_bytes(load("ada", home).base.folder)
     assert own + base <= pool.loaded_bytes <= own + base + 3 * 32 * 2**20

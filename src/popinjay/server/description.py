@@ -114,6 +114,7 @@ MEANINGS = {
     "status": "`ok`.",
     "still_known": "Whether the model knows what it was told to forget.",
     "stop_asked": "When it was asked to stop; null if it was not.",
+    "strength": "How much of the author's manner, from 0, the base model, over 1, the persona.",
     "temperature": "The sampling temperature that it was sampled with.",
     "PersonaDetail.temperature": "The persona's own sampling temperature.",
     "text": "The text of the post.",
