@@ -150,7 +150,7 @@ def run(folders: Sequence[Path], only: Sequence[str], posts: int, cells: Cells) 
             continue
         for author in authors:
             for setting in dial.settings:
-                turned = {} if setting == dial.neutral else {dial.name: setting}
+                turned: dict[str, Any] = {} if setting == dial.neutral else {dial.name: setting}
                 options = SayOptions(n=posts, seed=SEED, allow_copies=True, **turned)
                 is_scored = dial.figure == "bits" or not turned
                 cells.get(

@@ -33,7 +33,7 @@ def writer(chances: Mapping[str, float] = WORDS) -> Bigrams:
     return Bigrams(dict.fromkeys(chances, chances))
 
 
-def texts(decoder: Bigrams, tally: Tally | None = None, **options: Any) -> list[str]:
+def texts(decoder: Bigrams, *, tally: Any = None, **options: Any) -> list[str]:
     given = {"n": 40, "seed": 3, "temperature": 1.0, "top_p": 1.0, **options}
     return [post.text for post in generate(decoder, SayOptions(**given), tally=tally)]
 
@@ -93,7 +93,7 @@ def test_a_draft_against_a_dial_is_generated_again() -> None:
     tally = Tally()
     # "la#" begins no hashtag by itself, but with "sun" behind it makes one behind a blank.
     odd = {**WORDS, "la #tum": 0.02}
-    posts = texts(writer(odd), tally, hashtags=0.0)
+    posts = texts(writer(odd), tally=tally, hashtags=0.0)
     assert not any("#" in post for post in posts)
     assert tally.redrawn[Reason.AGAINST_DIAL] > 5
     assert not tally.missing

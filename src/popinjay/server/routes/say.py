@@ -56,7 +56,7 @@ class DialFields(BaseModel):
     phrases: float = option_field("phrases")
 
     @property
-    def dials(self) -> dict[str, float | None]:
+    def dials(self) -> dict[str, Any]:
         """The values of all dials."""
         return {name: getattr(self, name) for name in DialFields.model_fields}
 
