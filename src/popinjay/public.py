@@ -208,11 +208,8 @@ def mix(members: str | Mapping[str, float], home: str | Path | None = None) -> M
         home: The folder of all personas; by default POPINJAY_HOME, or ~/.popinjay.
     """
     with _keyword_errors():
-        if isinstance(members, str):
-            parsed = mixing.parse_mix(members)
-        else:
-            parsed = mixing.Mix.of(members)
-        return MixedVoice(parsed, [load(name, home) for name in parsed.names])
+        of = mixing.parse_mix(members) if isinstance(members, str) else mixing.Mix.of(members)
+        return MixedVoice(of, [load(name, home) for name in of.names])
 
 
 def personas(home: str | Path | None = None) -> list[Summary]:
