@@ -176,8 +176,9 @@ def table(names: Sequence[str], cells: Cells, svg: Path | None) -> None:
     for name in names:
         own = cells.read(f"{name}/author") or {"figures": {}, "posts": 1}
         found["authors"][name] = own
-    print("| dial | persona | " + " | ".join(["figure at five settings", "rises", "copied"]))
-    panels = []
+    print("| dial | persona | figure at five settings | rises | copied |")
+    print("| --- | --- | --- | --- | --- |")
+    panels, summary = [], []
     for dial in DIALS:
         rows = {name: _row(name, dial, cells, found["authors"][name]) for name in names}
         rows = {name: row for name, row in rows.items() if row["figure"]}
@@ -189,13 +190,16 @@ def table(names: Sequence[str], cells: Cells, svg: Path | None) -> None:
         found["dials"][dial.name] = {"rising": rising, "passes": verdict, "personas": rows}
         for name, row in rows.items():
             print(_line(dial, name, row))
-        print(f"{dial.name}: rises for {rising} of {len(rows)}, copies more: {copying or 'none'}")
+        summary.append(
+            f"{dial.name}: rises for {rising} of {len(rows)}, copies more: {copying or 'none'}"
+        )
         lines = {
             name: list(zip(dial.settings, row["figure"], strict=False))
             for name, row in rows.items()
         }
         low = 0.0 if dial.figure != "bits" else None
         panels.append(Curves(f"{dial.name}: {dial.says}", dial.name, lines, low))
+    print("", *summary, sep="\n")
     (cells.folder / "dials.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     if svg is not None:
         write_svg(svg, "What each dial does, measured on 200 posts a setting", panels)
