@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -21,7 +21,7 @@ class Curves:
 
     title: str
     across: str
-    lines: dict[str, Points]
+    lines: Mapping[str, Points]
     low: float | None = None  # the least value of the upright axis; None for the data's own
     high: float | None = None
 

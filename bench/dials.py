@@ -34,9 +34,9 @@ from popinjay.options import SayOptions
 from popinjay.persona import Persona
 from popinjay.post import read_posts, read_rows
 from popinjay.sampling.generate import PostStream
-from popinjay.sampling.token_classes import mentions
 from popinjay.store.run import Run
 from popinjay.text.emoji import count_emoji
+from popinjay.text.handles import find_handles
 from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
 
@@ -60,7 +60,6 @@ class Dial(NamedTuple):
 DIALS = (
     Dial("emoji", SHARES, "emoji", "share of posts with an emoji"),
     Dial("hashtags", SHARES, "hashtags", "share of posts with a hashtag"),
-    Dial("mentions", SHARES, "mentions", "share of posts with an @handle"),
     Dial("length", (0.5, 0.75, 1, 1.5, 2), "words", "words a post", 1),
     Dial("phrases", (0.25, 0.5, 1, 2, 4), "phrases", "share of 3-grams that the author wrote", 1),
     Dial("temperature", (0.6, 0.8, 1, 1.2, 1.4), "bits", "bits a byte under the base"),
@@ -98,7 +97,7 @@ class Author:
         return {
             "emoji": mean(count_emoji(text) > 0 for text in texts),
             "hashtags": mean(hashtags(text) > 0 for text in texts),
-            "mentions": mean(mentions(text) > 0 for text in texts),
+            "mentions": mean(any(find_handles(text)) for text in texts),
             "words": mean(len(words(text)) for text in texts),
             "distinct_2": diversity(texts)["distinct_2"],
             "phrases": mean(run in self.trigrams for run in runs) if runs else 0.0,
@@ -151,7 +150,7 @@ def run(folders: Sequence[Path], only: Sequence[str], posts: int, cells: Cells) 
             continue
         for author in authors:
             for setting in dial.settings:
-                turned = {} if setting == dial.neutral else {dial.name: setting}
+                turned: dict[str, Any] = {} if setting == dial.neutral else {dial.name: setting}
                 options = SayOptions(n=posts, seed=SEED, allow_copies=True, **turned)
                 is_scored = dial.figure == "bits" or not turned
                 cells.get(
@@ -177,8 +176,9 @@ def table(names: Sequence[str], cells: Cells, svg: Path | None) -> None:
     for name in names:
         own = cells.read(f"{name}/author") or {"figures": {}, "posts": 1}
         found["authors"][name] = own
-    print("| dial | persona | " + " | ".join(["figure at five settings", "rises", "copied"]))
-    panels = []
+    print("| dial | persona | figure at five settings | rises | copied |")
+    print("| --- | --- | --- | --- | --- |")
+    panels, summary = [], []
     for dial in DIALS:
         rows = {name: _row(name, dial, cells, found["authors"][name]) for name in names}
         rows = {name: row for name, row in rows.items() if row["figure"]}
@@ -190,13 +190,16 @@ def table(names: Sequence[str], cells: Cells, svg: Path | None) -> None:
         found["dials"][dial.name] = {"rising": rising, "passes": verdict, "personas": rows}
         for name, row in rows.items():
             print(_line(dial, name, row))
-        print(f"{dial.name}: rises for {rising} of {len(rows)}, copies more: {copying or 'none'}")
+        summary.append(
+            f"{dial.name}: rises for {rising} of {len(rows)}, copies more: {copying or 'none'}"
+        )
         lines = {
             name: list(zip(dial.settings, row["figure"], strict=False))
             for name, row in rows.items()
         }
         low = 0.0 if dial.figure != "bits" else None
         panels.append(Curves(f"{dial.name}: {dial.says}", dial.name, lines, low))
+    print("", *summary, sep="\n")
     (cells.folder / "dials.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     if svg is not None:
         write_svg(svg, "What each dial does, measured on 200 posts a setting", panels)

@@ -489,13 +489,6 @@ class SayOptions(Checked):
         most=1,
         metavar="SHARE",
     )
-    mentions: float | None = option(
-        None,
-        "The share of posts with an @handle, as with --emoji. See --handles for which ones.",
-        least=0,
-        most=1,
-        metavar="SHARE",
-    )
     phrases: float = option(
         1.0,
         "How near to the author's own phrases, which at least three of the posts have: 2 doubles"
@@ -556,7 +549,7 @@ class SayOptions(Checked):
 
 
 # The options by which posts are steered while they are sampled; by default they change nothing.
-DIALS = ("strength", "length", "emoji", "hashtags", "mentions", "phrases")
+DIALS = ("strength", "length", "emoji", "hashtags", "phrases")
 
 MAX_PICKS = 4  # predictions on one picture
 

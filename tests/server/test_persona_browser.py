@@ -94,8 +94,7 @@ def test_dials_are_folded(look: Any) -> None:
 
 
 def test_moving_a_dial_writes_the_same_ten_anew(look: Any, server: Server) -> None:
-    looked = look()
-    page = looked.go("say/ada")
+    page = look().go("say/ada")
     asked: list[dict[str, Any]] = []
     page.on(
         "request",
@@ -105,8 +104,9 @@ def test_moving_a_dial_writes_the_same_ten_anew(look: Any, server: Server) -> No
     dial = page.get_by_label("How long?")
     expect(dial).to_have_attribute("aria-valuetext", "as it comes")
     dial.focus()
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
+    with page.expect_request(lambda request: "/say" in request.url):
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
     expect(dial).to_have_attribute("aria-valuetext", "ends twice as readily")
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
     assert [one.get("length") for one in asked] == [0.5]  # once, after the last key
@@ -114,7 +114,8 @@ def test_moving_a_dial_writes_the_same_ten_anew(look: Any, server: Server) -> No
     expect(page.get_by_text("4 kept posts")).to_be_visible()
     row = server.get("api/personas/ada/kept")["kept"][0]
     assert (row["length"], row["number"], row["seed"]) == (0.5, 1, asked[0]["seed"])
-    page.get_by_role("button", name="All as it comes").click()
+    with page.expect_request(lambda request: "/say" in request.url):
+        page.get_by_role("button", name="All as it comes").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
     expect(dial).to_have_attribute("aria-valuetext", "as it comes")
     assert [one.get("length") for one in asked] == [0.5, None]

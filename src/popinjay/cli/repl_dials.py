@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 from popinjay.errors import OptionError
 from popinjay.options import DIALS, SayOptions
 
-_USUAL = {field.name: field.default for field in fields(SayOptions) if field.name in DIALS}
+_USUAL: dict[str, Any] = {
+    field.name: field.default for field in fields(SayOptions) if field.name in DIALS
+}
 
 
 def with_dial(options: SayOptions, line: str) -> SayOptions:
@@ -18,7 +21,7 @@ def with_dial(options: SayOptions, line: str) -> SayOptions:
     if not value:
         return replace(options, **{name: _USUAL[name]})
     try:
-        number = float(value.replace(",", "."))
+        number: Any = float(value.replace(",", "."))
     except ValueError:
         raise OptionError(
             f"{name} takes a number, not {value!r}.", f"Such as {name}=0.5."

@@ -1,8 +1,8 @@
 """Dials: numbers by which posts are steered while their tokens are sampled.
 
-Emoji, hashtags and mentions are given as the share of posts that have one. Which posts these are
-depends on the seed and the place only, and is spread evenly: of ten posts at 0.5, five have one,
-give or take one. In such a post the probability of the end goes to the tokens that begin what is
+Emoji and hashtags are given as the share of posts that have one. Which posts these are depends on
+the seed and the place only, and is spread evenly: of ten posts at 0.5, five have one, give or take
+one. In such a post the probability of the end goes to the tokens that begin what is
 still missing, so that it comes where the post would have ended, unless it came before. In all other
 posts these tokens are never sampled. A draft that turned out otherwise is generated again.
 

@@ -1,4 +1,4 @@
-"""What a post may have or lack, emoji, hashtags and mentions, and the tokens that begin it."""
+"""What a post may have or lack, emoji and hashtags, and the tokens that begin it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from popinjay.metrics.stylometry import hashtags
 from popinjay.text.emoji import count_emoji
-from popinjay.text.handles import find_handles
 
 if TYPE_CHECKING:
     from popinjay.inference.byte_level import Pieces
@@ -31,11 +30,6 @@ class TokenClass(NamedTuple):
     begins: Callable[[Pieces], tuple[list[int], list[int]]]
 
 
-def mentions(text: str) -> int:
-    """Return how many handles a text has."""
-    return sum(1 for _ in find_handles(text))
-
-
 def _emoji_tokens(pieces: Pieces) -> tuple[list[int], list[int]]:
     """Return the tokens that are an emoji or the first bytes of a pictograph."""
     found = []
@@ -48,25 +42,20 @@ def _emoji_tokens(pieces: Pieces) -> tuple[list[int], list[int]]:
     return found[0], found[1]
 
 
-def _sign_tokens(sign: bytes) -> Callable[[Pieces], tuple[list[int], list[int]]]:
-    """Return what finds the tokens that begin with a sign, but not with two of it."""
-
-    def begins(pieces: Pieces) -> tuple[list[int], list[int]]:
-        bare, blank = (
-            [
-                token
-                for token in pieces.beginning_with(start + sign)
-                if not pieces[token].startswith(start + 2 * sign)
-            ]
-            for start in (b"", b" ")
-        )
-        return bare, blank
-
-    return begins
+def _hashtag_tokens(pieces: Pieces) -> tuple[list[int], list[int]]:
+    """Return the tokens that begin with a number sign, but not with two of them."""
+    bare, blank = (
+        [
+            token
+            for token in pieces.beginning_with(start + b"#")
+            if not pieces[token].startswith(start + b"##")
+        ]
+        for start in (b"", b" ")
+    )
+    return bare, blank
 
 
 CLASSES = (
     TokenClass("emoji", count_emoji, _emoji_tokens),
-    TokenClass("hashtags", hashtags, _sign_tokens(b"#")),
-    TokenClass("mentions", mentions, _sign_tokens(b"@")),
+    TokenClass("hashtags", hashtags, _hashtag_tokens),
 )

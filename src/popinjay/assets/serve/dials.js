@@ -47,7 +47,6 @@ const DIALS = [
   },
   { name: "emoji", label: "Emoji?", stops: shares("emoji") },
   { name: "hashtags", label: "Hashtags?", stops: shares("hashtag") },
-  { name: "mentions", label: "@handles?", stops: shares("@handle") },
   {
     name: "phrases",
     label: "Its own phrases?",

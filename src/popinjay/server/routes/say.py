@@ -53,11 +53,10 @@ class DialFields(BaseModel):
     length: float = option_field("length")
     emoji: float | None = option_field("emoji")
     hashtags: float | None = option_field("hashtags")
-    mentions: float | None = option_field("mentions")
     phrases: float = option_field("phrases")
 
     @property
-    def dials(self) -> dict[str, float | None]:
+    def dials(self) -> dict[str, Any]:
         """The values of all dials."""
         return {name: getattr(self, name) for name in DialFields.model_fields}
 
