@@ -142,6 +142,7 @@ def _recorded_specs(run: Run) -> list[str]:
         raise PersonaError(
             f"What {run.name!r} was made of can't be read again: it was not a file or an account.",
             f"Give the posts, old and new: popinjay update {run.name} SPEC",
+            page_hint="Upload the posts, old and new.",
         )
     return specs
 
