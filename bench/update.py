@@ -20,6 +20,7 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,7 +111,8 @@ def trained(
     kept = folder / "figures.json"
     if kept.exists():
         return Trained(folder / "model", **json.loads(kept.read_text()))
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # half a training would give half of its time
+    folder.mkdir(parents=True)
     with processor_seconds() as taken:
         model = LanguageModel.load(bases.folder_of(base))
         trainer = stage.prepare(

@@ -113,6 +113,7 @@ def test_it_keeps_its_options_and_starts_from_its_own_weights(run: Run, archive:
     # What it knows before its first step is what it knew, and not what the base model knows.
     assert abs(scores[0]["validation_bits_per_byte"] - first[-1]["validation_bits_per_byte"]) < 0.3
     assert scores[0]["validation_bits_per_byte"] < first[0]["validation_bits_per_byte"] - 1
+    assert record.facts("train")["epochs"] == OPTIONS["epochs"]
     settings = next(event.numbers for event in events if event.what is EventKind.SETTINGS)
     assert settings["learning_rate"] < OPTIONS["learning_rate"]
 

@@ -145,6 +145,7 @@ def _recorded_specs(run: Run) -> list[str]:
         raise PersonaError(
             f"What {run.name!r} was made of can't be read again: it was not a file or an account.",
             f"Give the posts, old and new: popinjay update {run.name} SPEC",
+            page_hint="Upload the posts, old and new.",
         )
     return specs
 
@@ -165,7 +166,7 @@ def _update(found: _Update, keep: int, ask: Callable[[str], bool] | None) -> Upd
         return _made_anew(found, left, source, ask)
     if start is None:
         if _is_recorded(run, source):
-            return _nothing_new(found, base)
+            return _nothing_new(found, base, keep)
         start = versions.keep(run)
     _ask(run, found, left, asked)
     run_stage(
@@ -181,7 +182,7 @@ def _update(found: _Update, keep: int, ask: Callable[[str], bool] | None) -> Upd
     _split(found, start)
     if _has_data_of(run, start):
         versions.drop(start)
-        return _nothing_new(found, base)
+        return _nothing_new(found, base, keep)
     added = int(run.record.facts("dataset").get("added", 0))
     with MakeClock(_expected(run, base, options, start), listener) as clock:
         teach(run, base, options, clock, warm=_warm(run, start))
@@ -239,14 +240,14 @@ def _is_recorded(run: Run, source: str) -> bool:
     return collected is not None and collected.source == source
 
 
-def _nothing_new(found: _Update, base: bases.Base) -> Updated:
+def _nothing_new(found: _Update, base: bases.Base, keep: int) -> Updated:
     """Say that there is nothing to learn; finish what a killed update has left undone."""
     run = found.run
     run.settle_asked()
     version = _label(run)
     if run.state(stage_named("train")) is not State.FRESH:
         found.note(
-            f"Nothing new to learn. Some of its posts were removed since it learnt them: "
+            "Nothing new to learn. Some of its posts were removed since it learnt them: "
             f"popinjay forget {run.name} --retrain has it unlearn them.",
             "Nothing new to learn. Some of its posts were removed since it learnt them: train it "
             "again to have it unlearn them.",
@@ -254,6 +255,7 @@ def _nothing_new(found: _Update, base: bases.Base) -> Updated:
     else:
         if any(run.state(stage) is not State.FRESH for stage in STAGES):
             finish_made(run, base, found.options, found.listener, keep_picture=True)
+            versions.prune(run, keep)
         found.note("Nothing new: it has learnt all of these posts already.")
     return Updated(Persona(run), version=version, kept=_kept(run))
 

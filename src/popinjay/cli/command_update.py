@@ -52,7 +52,7 @@ def show_updated(result: Updated) -> None:
     name = result.persona.name
     out = console()
     if not result.before:
-        out.print(f"{name} is as it was.", highlight=False)
+        out.print(f"{name} is up to date.", highlight=False)
         return
     posts = "post" if result.learnt == 1 else "posts"
     learnt = f"{result.learnt:,} new {posts}"

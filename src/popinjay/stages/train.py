@@ -176,7 +176,10 @@ def train(
             sampling = _calibrate(posts, learnt, options.seed, context, listener).to_json()
     context.facts.update(learnt.facts, sampling=sampling)
     if warm is not None:
-        context.facts.update(warm.facts())
+        before = context.run.record.facts("train")
+        # What a training from the base model is given, for those who ask for a longer one
+        given = {name: before[name] for name in ("epochs", "budget") if name in before}
+        context.facts.update(warm.facts(), **given)
 
 
 def _carry_over(warm: WarmStart, context: StageContext) -> None:

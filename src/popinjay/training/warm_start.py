@@ -2,8 +2,9 @@
 
 Training on new posts alone forgets the old ones (catastrophic forgetting); mixing old ones in,
 known as experience replay (Rolnick et al., arXiv 1811.11682), prevents that. So a lesson holds
-every new post and about as many characters of old ones, drawn by chance. How many, how often and
-at which learning rate was measured: docs/log.md, "Updating a persona".
+every new post and, for each, some old ones drawn by chance, and is learnt in a single pass: a few
+posts that are repeated are soon learnt by heart. How many, and at which learning rate, was
+measured: docs/log.md, "Updating a persona".
 """
 
 from __future__ import annotations
