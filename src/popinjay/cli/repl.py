@@ -230,11 +230,12 @@ class Session:
             "another.",
             "dim",
         )
-        self._print(
-            "To put it on the web or take it to other programs: "
-            f"popinjay export {self._persona.name} --list",
-            "dim",
-        )
+        if len(self._voice.runs) == 1:  # a mix becomes a persona first: popinjay blend
+            self._print(
+                "To put it on the web or take it to other programs: "
+                f"popinjay export {self._voice.name} --list",
+                "dim",
+            )
 
     # Output
 
