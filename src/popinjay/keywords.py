@@ -77,8 +77,8 @@ class MakeKeywords(TypedDict, total=False):
     """Don't mask e-mail addresses, phone, card and account numbers, IP addresses and keys."""
 
     held_out: float
-    """The share of posts, the newest ones, that the model is measured on and never trained on.
-    Default: 0.1.
+    """The share of posts, the newest if they have dates, that the model is measured on and never
+    trained on. Default: 0.1.
     """
 
     seed: int
@@ -130,13 +130,13 @@ class MakeKeywords(TypedDict, total=False):
     whose: Literal["self", "permission", "public-domain", "public-figure", "fictional"] | None
     """Whose words these are: your own, somebody's who gave permission, somebody's who died long ago
     (public-domain), a public figure's, or a fictional author's. Asked once, recorded in run.toml
-    and stated on the card. Of a public figure's words, and without an answer, a model can be
-    published in private only.
+    and stated on the model card. Of a public figure's words, and without an answer, a model can
+    be published in private only.
     """
 
     contact: str | None
     """An address where the people it imitates can ask for its removal, recorded in run.toml and
-    stated on the card.
+    stated on the model card.
     """
 
     track: str | None
