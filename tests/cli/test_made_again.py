@@ -57,5 +57,5 @@ def test_publish_says_how_to_finish_a_renamed_persona(
     own_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(own_home, "lovelace", "ada_l", "ada.zip", url="https://x.com/ada_l")
-    assert main(["publish", "lovelace", "--to", str(tmp_path / "out")]) == 1
+    assert main(["publish", "lovelace", "--to", str(tmp_path / "out")]) == 2
     assert "popinjay make SPEC --name lovelace" in capsys.readouterr().err

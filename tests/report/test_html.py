@@ -221,7 +221,7 @@ def test_counts_of_lengths_survive_json() -> None:
 def test_the_numbers_are_shown_with_their_intervals_and_controls() -> None:
     text = page()
     told = report()
-    assert "a program can only seldom tell it from Ada Lovelace: it was right 58 times" in text
+    assert "a program can perhaps tell it from Ada Lovelace: it was right 58 times in 100" in text
     assert told["notes"][0] in text
     for shown in (
         "58% (53–63)",
