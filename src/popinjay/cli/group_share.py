@@ -72,7 +72,8 @@ def publish(actions: Any) -> None:
         required=True,
         metavar="DESTINATION",
         help="hub:ORG/NAME for the model on the Hugging Face hub; space:ORG/NAME for the page "
-        "there, as a Space; pages:FOLDER for the page, ready for GitHub Pages; FOLDER for the model",
+        "there, as a Space; pages:FOLDER for the page, ready for GitHub Pages; FOLDER for the "
+        "model",
     )
     added.missing["--to"] = (
         "publish needs --to: where to publish it.",
