@@ -2,6 +2,8 @@
 
 import { labelled, share } from "./share.js";
 
+const COPIED_MS = 2000; // how long a button says so
+
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -120,9 +122,11 @@ export class KeptPosts {
 
 function sharing(words, title, announce) {
   const text = labelled(words, title);
-  const copy = button("Copy", async () => {
+  const copy = button("Copy", async (made) => {
     try {
       await navigator.clipboard.writeText(text);
+      made.textContent = "Copied";
+      setTimeout(() => { made.textContent = "Copy"; }, COPIED_MS);
       announce("Copied, with the mark that a machine wrote it.");
     } catch {
       announce("This browser does not let it be copied: mark the text instead.");
