@@ -1,12 +1,12 @@
 """Compare voices of several models with one persona: tokens a second, start, memory.
 
-    python bench/mix.py FIRST SECOND [--home FOLDER] [--rows 17] [--tokens 60] [--rounds 5]
+    python bench/mix.py FIRST SECOND [--home FOLDER] [--rows 17] [--tokens 20] [--rounds 5]
         [--only speed start]
 
 FIRST and SECOND are personas of one base model. All voices write in turns in one process, so that
-other load affects all alike, and ratios are of one round. Tokens are sampled without filters, as
-many posts side by side as `--rows`. Start and peak memory are of a process for each voice, which
-writes one post; engines are kept already.
+other load affects all alike, and ratios are of one round. Every row gets as many tokens as
+`--tokens` says, whatever the voice would write: short posts would leave rows empty. Start and peak
+memory are of a process for each voice, which writes one post; engines are kept already.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from popinjay.inference.decoder import Decoder
 from popinjay.mixing import open_voice
-from popinjay.options import SayOptions
 from popinjay.persona import load
-from popinjay.sampling.generate import generate
+from popinjay.sampling.sampler import Sampler, SamplingParams
 from training.report import table
 
 PARTS = ("speed", "start")
@@ -50,7 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("second", help="another one of the same base")
     parser.add_argument("--home", type=Path, default=Path.home() / ".popinjay")
     parser.add_argument("--rows", type=int, nargs="+", default=[17], help="posts side by side")
-    parser.add_argument("--tokens", type=int, default=60, help="of a post, at most")
+    parser.add_argument("--tokens", type=int, default=20, help="of every row")
     parser.add_argument("--rounds", type=int, default=5, help="after a warm-up round")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     return parser.parse_args()
@@ -92,11 +94,26 @@ def speed(args: argparse.Namespace) -> None:
 
 
 def _rate(decoder: Decoder, rows: int, tokens: int, seed: int) -> float:
-    """Return the tokens a second of as many posts as rows."""
-    options = SayOptions(n=rows, seed=seed, max_tokens=tokens)
+    """Return the tokens a second of this many rows, sampling included."""
+    generator = np.random.default_rng(seed)
+    sampler = Sampler(
+        SamplingParams(decoder.sampling.temperature, top_p=decoder.sampling.top_p),
+        decoder.suppressed_tokens,
+    )
+
+    def sampled(logits: NDArray[np.float32]) -> int:
+        sampler.load_logits(logits, (), [decoder.eos_token])
+        return sampler.sample(generator)
+
+    first = decoder.prefill([decoder.bos_token]).copy()
+    decoder.add(rows)
+    last = [sampled(first) for _ in range(rows)]
     began = time.perf_counter()
-    written = sum(post.tokens for post in generate(decoder, options))
-    return written / (time.perf_counter() - began)
+    for _ in range(tokens):
+        last = [sampled(logits) for logits in decoder.step(last)]
+    seconds = time.perf_counter() - began
+    decoder.filter([])
+    return rows * tokens / seconds
 
 
 def start(args: argparse.Namespace) -> None:

@@ -284,7 +284,7 @@ def test_an_engine_whose_rows_cannot_join_serves_one_after_another(
 
     put_persona(tmp_path, "ada", tiny_gpt2)
     decoder = TorchDecoder(LanguageModel.load(tiny_gpt2))
-    monkeypatch.setattr("popinjay.persona.Persona.decoder", lambda self: decoder)
+    monkeypatch.setattr("popinjay.persona.Persona.decoder", lambda self, **_: decoder)
     alone = [
         [
             said.text

@@ -116,6 +116,8 @@ class GenerationWorker:
 
     def _work(self, voice: Voice, strength: float) -> None:
         try:
+            if not self._wait_for_requests():  # a model that can't be loaded fails this request
+                return
             decoder = voice.decoder(strength=strength).clone()  # others may use the model too
             filters = voice.filters
             _ = filters.index  # built now, so that the first post does not wait for it
