@@ -294,8 +294,7 @@ def blend(
         seed: Of these posts.
     """
     with _keyword_errors(), _listening(listener, progress) as listen:
-        is_text = isinstance(members, str)
-        parsed = mixing.parse_mix(members) if is_text else mixing.Mix.of(members)
+        parsed = mixing.parse_mix(members) if isinstance(members, str) else mixing.Mix.of(members)
         blended = pipeline.blend(
             parsed,
             name,
