@@ -25,10 +25,10 @@ const shares = (thing) => [
 const DIALS = [
   {
     name: "strength",
-    label: "How much of its manner?",
+    label: "How strong?",
     stops: [
-      [0, "none: the base model"],
-      [0.5, "half of it"],
+      [0, "the base model"],
+      [0.5, "half of its manner"],
       [null, UNCHANGED],
       [1.5, "half as much again"],
       [2, "twice as much"],
