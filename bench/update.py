@@ -206,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
 
     torch.set_num_threads(1)
+    # Once before all: what is imported for it takes seconds, which the first would be charged.
+    LanguageModel.load(bases.folder_of(bases.row(args.base)))
     with tempfile.TemporaryDirectory() as scratch:
         for spec in args.specs:
             compared(spec, bases.row(args.base), args, args.work or Path(scratch))
