@@ -33,10 +33,10 @@ from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import CleanOptions, CollectOptions, DatasetOptions, TrainOptions
 from popinjay.post import Post
-from popinjay.stages import train as stage
 from popinjay.stages.clean import sort_out
 from popinjay.stages.collect import open_specs
 from popinjay.stages.dataset import Earlier, Split, extend, split
+from popinjay.stages.train import prepare
 from popinjay.training import warm_start
 from popinjay.training.warm_start import WarmStart
 
@@ -115,7 +115,7 @@ def trained(
     folder.mkdir(parents=True)
     with processor_seconds() as taken:
         model = LanguageModel.load(bases.folder_of(base))
-        trainer = stage.prepare(
+        trainer = prepare(
             model,
             base,
             TrainOptions(),
@@ -134,7 +134,7 @@ def trained(
         for name, some in scored.items()
         if some
     }
-    figures = {
+    figures: dict[str, Any] = {
         "seconds": round(taken[0], 1),
         "steps": state.step,
         "best_step": state.best_step,
@@ -161,7 +161,7 @@ def compared(spec: str, base: bases.Base, args: argparse.Namespace, work: Path) 
     print(row("before", first, fresh))
     print(row("fresh", fresh, fresh))
     for lesson, rate, passes in itertools.product(args.lesson, args.rate, args.passes):
-        warm_start.LESSON, warm_start.PASSES, stage.RATE_SHARE = lesson, int(passes), rate
+        warm_start.LESSON, warm_start.PASSES, warm_start.RATE_SHARE = lesson, int(passes), rate
         print_ = hashlib.sha256(first.folder.as_posix().encode()).hexdigest()
         warm = WarmStart(first.folder, "v0", print_, known)
         place = folder / f"update-{lesson:g}-{rate:g}-{passes:g}"
@@ -206,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
 
     torch.set_num_threads(1)
+    # Once before all: what is imported for it takes seconds, which the first would be charged.
+    LanguageModel.load(bases.folder_of(bases.row(args.base)))
     with tempfile.TemporaryDirectory() as scratch:
         for spec in args.specs:
             compared(spec, bases.row(args.base), args, args.work or Path(scratch))

@@ -51,8 +51,11 @@ class Earlier:
     @classmethod
     def read(cls, find: Callable[[str], Path], is_learnt: Callable[[str], bool]) -> Earlier:
         """Read the files of a version; `is_learnt` knows of further texts that its model saw."""
-        names = ("train.jsonl", "validation.jsonl", "held_out.jsonl")
-        return cls(*(list(read_posts(find(name))) for name in names), is_learnt)
+        train, validation, held_out = (
+            list(read_posts(find(name)))
+            for name in ("train.jsonl", "validation.jsonl", "held_out.jsonl")
+        )
+        return cls(train, validation, held_out, is_learnt)
 
 
 def split(posts: list[Post], options: DatasetOptions) -> Split:

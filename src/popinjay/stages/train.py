@@ -30,6 +30,7 @@ from popinjay.store.stage_runner import StageContext
 from popinjay.text.quantities import duration
 from popinjay.text.usual_prompts import usual_prompt
 from popinjay.text.verbatim_index import VerbatimIndex
+from popinjay.training import warm_start
 from popinjay.training.batches import predicted, training_sequences
 from popinjay.training.checkpoints import Checkpoints
 from popinjay.training.device import choose_device, choose_precision, memory
@@ -38,12 +39,7 @@ from popinjay.training.reporter import STAGE
 from popinjay.training.train_step import TrainStep, needs_recompute
 from popinjay.training.trainable import LORA, trainable_weights
 from popinjay.training.trainer import Settings, Trainer
-from popinjay.training.warm_start import (
-    BUDGET_SHARE,
-    RATE_SHARE,
-    VALIDATIONS,
-    WarmStart,
-)
+from popinjay.training.warm_start import VALIDATIONS, WarmStart
 
 
 def settle(
@@ -75,12 +71,13 @@ def settle(
 
 
 def warmed(settings: Settings) -> Settings:
-    """Return the settings of an update: less of everything than from the base model."""
+    """Return the settings of an update: one pass at most, and less of all else."""
+    budget = settings.budget
     return replace(
         settings,
         epochs=min(1.0, settings.epochs),
-        learning_rate=RATE_SHARE * settings.learning_rate,
-        budget=None if settings.budget is None else BUDGET_SHARE * settings.budget,
+        learning_rate=warm_start.RATE_SHARE * settings.learning_rate,
+        budget=None if budget is None else warm_start.BUDGET_SHARE * budget,
     )
 
 

@@ -24,7 +24,7 @@ PASSES = 1  # over the new posts; more of them learn these by heart
 LESSON = 1.5  # characters to learn, for each of a new post and each pass of a usual training
 RATE_SHARE = 0.25  # of the learning rate of a training from the base model
 BUDGET_SHARE = 0.25  # of the time that was given to train from the base model
-VALIDATIONS = 2  # in all, after that before the first step
+VALIDATIONS = 1  # in all, after that before the first step
 
 
 @dataclass(frozen=True)
