@@ -28,7 +28,7 @@ from popinjay.pipeline import relearn
 from popinjay.publishing.model_content import WHOLE
 from popinjay.publishing.publish import publish
 from popinjay.sampling.generate import generate
-from popinjay.server.voices.model_pool import _size
+from popinjay.server.voices.shared_models import _size
 from popinjay.store.files import content_hash
 from popinjay.store.run import ENGINE_FOLDER, Run
 

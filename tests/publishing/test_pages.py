@@ -143,10 +143,11 @@ def test_what_does_not_fit_is_refused(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = f"pages:{tmp_path / 'page'}"
-    for options, message in (
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"private": True}, "--private is for the hub"),
         ({"with_posts": True}, "without the posts"),
-    ):
+    )
+    for options, message in refused:
         with pytest.raises(PublishError, match=message):
             send(run, to, **options)
     for place, message in (

@@ -239,8 +239,8 @@ def test_a_dry_run_sends_no_request_and_fetches_no_engine(
     assert sizes.keys() == {file.name for file in whole.files}
     assert sizes[f"engine/{engine.WASM}"] > 3_000_000  # that of the real one, about
     about = {f"engine/{engine.WASM}", "files.json"}
-    for file in whole.files:
-        assert file.name in about or sizes[file.name] == file.size
+    for sent in whole.files:
+        assert sent.name in about or sizes[sent.name] == sent.size
     assert (document["url"], document["dry_run"]) == (URL, True)
     assert hub.log == []
     assert run.file("run.toml").read_bytes() == before

@@ -64,7 +64,7 @@ def test_models_are_the_finished_personas(ai: openai.OpenAI) -> None:
 
 
 def test_dials_are_further_parameters(ai: openai.OpenAI, home: Path) -> None:
-    turned = {"hashtags": 1.0, "length": 0.5}
+    turned: dict[str, Any] = {"hashtags": 1.0, "length": 0.5}
     answer = ai.completions.create(model="ada", prompt=PROMPT, n=3, seed=4, extra_body=turned)
     posts = expected(home, n=3, seed=4, **turned)
     assert [PROMPT + choice.text for choice in answer.choices] == [post.text for post in posts]

@@ -320,7 +320,7 @@ def test_a_newer_archive_keeps_the_options_of_the_first_make(tmp_path: Path) -> 
     assert inherited(run, {"budget": "1m"}) == {"drop_replies": True, "epochs": 2.0, "seed": 3}
     said: list[Event] = []
     options = pipeline.as_made_before(run, {"budget": "1m"}, {})
-    pipeline.note_inherited(run, {"budget": "1m"}, said.append)
+    pipeline.note_inherited(run, {"budget": "1m"}, said.append, keeps_weights=False)
     assert (options.train.epochs, options.train.budget, options.evaluate.seed) == (2.0, "1m", 3)
     assert options.train.base is None  # base_for keeps it
     assert "--drop-replies --epochs 2.0 --seed 3" in said[0].message
@@ -330,7 +330,7 @@ def test_default_options_are_not_reported(tmp_path: Path) -> None:
     said: list[Event] = []
     run = run_with(tmp_path / "ada")
     assert pipeline.as_made_before(run, {}, {}) == MakeOptions()
-    pipeline.note_inherited(run, {}, said.append)
+    pipeline.note_inherited(run, {}, said.append, keeps_weights=False)
     assert not said
 
 

@@ -102,7 +102,8 @@ class MixtureDecoder:
 
     def prefill(self, prompt: Sequence[int]) -> Logits:
         """Drop all rows, and compute a prompt. Returns the logits (vocabulary,) after it."""
-        return self._mixed([one.prefill(prompt)[None] for one in self.decoders])[0].copy()
+        logits: Logits = self._mixed([one.prefill(prompt)[None] for one in self.decoders])[0]
+        return logits.copy()
 
     @property
     def prefix(self) -> tuple[Prefix, ...]:
@@ -183,4 +184,5 @@ class MixtureDecoder:
         for row, weight in positive[1:]:
             scratch += row * np.float32(weight / total)
         implausible = scratch < scratch.max() + np.float32(math.log(self._plausible))
-        return np.multiply(implausible, np.float32(CUT_OFF), out=scratch)
+        np.multiply(implausible, np.float32(CUT_OFF), out=scratch)
+        return scratch

@@ -85,7 +85,7 @@ class Hub:
 
         with hub_errors(f"look at {self.repo}"):
             try:
-                info = self._api.repo_info(self.repo, repo_type=self.kind, files_metadata=True)
+                info: Any = self._api.repo_info(self.repo, repo_type=self.kind, files_metadata=True)
             except RepositoryNotFoundError:
                 return None
             refs = self._api.list_repo_refs(self.repo, repo_type=self.kind)

@@ -68,8 +68,9 @@ class TurnStream:
         for place in range(self._options.n):
             name = self._speaker(place)
             for event in self._writer(name, writers, 1).events(place, buffer):
-                is_last = isinstance(event, Finished)
-                yield Finished(place, replace(event.post, by=name)) if is_last else event
+                if isinstance(event, Finished):
+                    event = replace(event, post=replace(event.post, by=name))
+                yield event
 
     def _speaker(self, place: int) -> str:
         assert self._options.seed is not None

@@ -111,7 +111,7 @@ class _Steps:
         session = runtime().InferenceSession(
             part, session_options(), providers=["CPUExecutionProvider"]
         )
-        self._values |= zip(wanted, session.run(list(wanted), feeds), strict=True)
+        self._values.update(zip(wanted, session.run(list(wanted), feeds), strict=True))
 
     def _fed(self, name: str) -> NDArray[Any]:
         if name not in self._weights:

@@ -64,7 +64,8 @@ class Grid:
         import numpy as np
 
         product = self._table[codes] * steps.astype(np.int32)
-        return np.clip((product + UNIT // 2) >> 7, -MOST, MOST)  # rounded
+        rounded: NDArray[np.int32] = np.clip((product + UNIT // 2) >> 7, -MOST, MOST)
+        return rounded
 
     def steps(self, weights: NDArray[Any], importance: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the best of the steps tried for blocks (blocks, 32, outputs): (blocks, outputs).
