@@ -1,7 +1,7 @@
 """Compare voices of several models with one persona: tokens a second, start, memory.
 
     python bench/mix.py FIRST SECOND [--home FOLDER] [--rows 17] [--tokens 20] [--rounds 5]
-        [--only speed start]
+        [--only speed start] [--set NAME=VALUE]
 
 FIRST and SECOND are personas of one base model. All voices write in turns in one process, so that
 other load affects all alike, and ratios are of one round. Every row gets as many tokens as
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", default=[17], help="posts side by side")
     parser.add_argument("--tokens", type=int, default=20, help="of every row")
     parser.add_argument("--rounds", type=int, default=5, help="after a warm-up round")
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        help="a setting of ONNX Runtime's sessions, such as session.intra_op.allow_spinning=0",
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     return parser.parse_args()
 
@@ -70,6 +76,21 @@ def voices(args: argparse.Namespace) -> dict[str, Callable[[], Decoder]]:
         away.name: away.decoder,
         f"{args.first} at strength 1.5": lambda: first.decoder(strength=1.5),
     }
+
+
+def set_in_sessions(setting: str) -> None:
+    """Give every session that is opened from now on a setting, NAME=VALUE."""
+    import onnxruntime
+
+    name, _, value = setting.partition("=")
+    real = onnxruntime.SessionOptions
+
+    def options() -> Any:
+        made = real()
+        made.add_session_config_entry(name, value)
+        return made
+
+    onnxruntime.SessionOptions = options
 
 
 def speed(args: argparse.Namespace) -> None:
@@ -148,6 +169,8 @@ def _first_post(name: str, strength: float, home: Path) -> tuple[float, float]:
 def main() -> None:
     """Run the chosen parts."""
     args = parse()
+    if args.set:
+        set_in_sessions(args.set)
     for part, run in (("speed", speed), ("start", start)):
         if part in args.only:
             run(args)
