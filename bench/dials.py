@@ -61,7 +61,6 @@ DIALS = (
     Dial("emoji", SHARES, "emoji", "share of posts with an emoji"),
     Dial("hashtags", SHARES, "hashtags", "share of posts with a hashtag"),
     Dial("length", (0.5, 0.75, 1, 1.5, 2), "words", "words a post", 1),
-    Dial("phrases", (0.25, 0.5, 1, 2, 4), "phrases", "share of 3-grams that the author wrote", 1),
     Dial("temperature", (0.6, 0.8, 1, 1.2, 1.4), "bits", "bits a byte under the base"),
     Dial("strength", (0, 0.5, 1, 1.5, 2), "bits", "bits a byte under the base", 1),
 )

@@ -270,11 +270,6 @@ class SayKeywords(TypedDict, total=False):
     hashtags: float | None
     """The share of posts with a hashtag, as with --emoji."""
 
-    phrases: float
-    """How near to the author's own phrases, which at least three of the posts have: 2 doubles the
-    odds of a token that completes one, 0.5 halves them; 1 changes nothing. Default: 1.0.
-    """
-
     max_tokens: int
     """The most tokens of a post. Default: 160."""
 

@@ -489,14 +489,6 @@ class SayOptions(Checked):
         most=1,
         metavar="SHARE",
     )
-    phrases: float = option(
-        1.0,
-        "How near to the author's own phrases, which at least three of the posts have: 2 doubles"
-        " the odds of a token that completes one, 0.5 halves them; 1 changes nothing.",
-        least=0.25,
-        most=4,
-        metavar="FACTOR",
-    )
     max_tokens: int = option(
         160, "The most tokens of a post.", least=1, most=100_000, metavar="COUNT"
     )
@@ -549,7 +541,7 @@ class SayOptions(Checked):
 
 
 # The options by which posts are steered while they are sampled; by default they change nothing.
-DIALS = ("strength", "length", "emoji", "hashtags", "phrases")
+DIALS = ("strength", "length", "emoji", "hashtags")
 
 MAX_PICKS = 4  # predictions on one picture
 

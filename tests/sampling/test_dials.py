@@ -7,7 +7,6 @@ from itertools import pairwise
 from statistics import mean
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bigrams import END, Bigrams
@@ -16,9 +15,8 @@ from popinjay.inference.byte_level import Pieces
 from popinjay.options import DIALS, SayOptions
 from popinjay.sampling.dials import Dials
 from popinjay.sampling.events import Finished
-from popinjay.sampling.filters import OutputFilters, Reason
+from popinjay.sampling.filters import Reason
 from popinjay.sampling.generate import generate, stream_events
-from popinjay.sampling.phrases import Phrases
 from popinjay.sampling.request import Tally
 from popinjay.sampling.token_classes import CLASSES
 from popinjay.text.emoji import count_emoji
@@ -113,38 +111,6 @@ def test_the_length_divides_the_chance_of_the_end(factor: float) -> None:
     )
     least = 10  # tokens, before which no post ends
     assert (changed - least) / (usual - least) == pytest.approx(factor, rel=0.2)
-
-
-def test_phrases_are_runs_that_three_posts_have() -> None:
-    decoder = writer()
-    la, tum = (decoder.encode(word)[0] for word in (" la", " tum"))
-    phrases = Phrases(decoder, [" la la tum", " tum la la tum", " la la tum la", " tum tum tum"])
-    assert phrases.following([0, la, la]).tolist() == [tum]
-    assert phrases.following([0, tum, tum]).tolist() == []
-    assert phrases.following([0, la]).tolist() == []  # two posts begin so
-    assert phrases.following([la]).tolist() == []
-    again = Phrases(decoder, [" la la tum"] * 5)  # a cyborg's smaller author is repeated
-    assert (len(again), again.posts) == (0, 1)
-
-
-def test_the_odds_of_a_phrase_are_multiplied() -> None:
-    decoder = writer()
-    la, tum = (decoder.encode(word)[0] for word in (" la", " tum"))
-    rules = OutputFilters.of([" la la tum", " tum la la tum", " la la tum la"])
-    options = SayOptions(temperature=0.5, phrases=2.0)
-    dials = Dials(decoder, options, 0, lambda: rules.phrases(decoder))
-    logits = decoder.prefill([la])
-    changed = dials.steering(0, "").adjust(logits, [0, la, la], " la la", may_end=True)
-    before, after = (
-        np.exp((row[tum] - row[la]) / options.temperature) for row in (logits, changed)
-    )
-    assert after / before == pytest.approx(2)
-
-
-def test_without_the_posts_there_are_no_phrases() -> None:
-    for rules in (None, OutputFilters()):
-        with pytest.raises(OptionError, match="phrases are not known"):
-            generate(writer(), SayOptions(phrases=2.0), "", rules)
 
 
 def test_tokens_that_begin_an_emoji_are_found_by_their_bytes() -> None:

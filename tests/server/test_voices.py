@@ -90,7 +90,7 @@ def test_posts_are_streamed_in_pieces_and_equal_those_of_say(
 
 
 def test_dials_are_those_of_say(client: Client, home: Path) -> None:
-    turned: dict[str, Any] = {"hashtags": 1.0, "emoji": 0, "length": 0.5, "phrases": 2}
+    turned: dict[str, Any] = {"hashtags": 1.0, "emoji": 0, "length": 0.5}
     told = say(client, prompt="My dream is", n=6, seed=3, **turned)
     assert posts(told) == load("ada", home).say("My dream is", n=6, seed=3, **turned)
     assert all("#" in post for post in posts(told))

@@ -7,15 +7,14 @@ still missing, so that it comes where the post would have ended, unless it came 
 posts these tokens are never sampled. A draft that turned out otherwise is generated again.
 
 The length is given as a factor, by which the probability of the end token is divided (a hazard
-rate: with half of it a post lasts twice as long on average, if nothing else limits it). For the
-author's own phrases it is the factor of the odds of tokens that complete one.
+rate: with half of it a post lasts twice as long on average, if nothing else limits it).
 
 A dial that is not turned costs nothing and changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from popinjay.inference.decoder import Decoder, Logits
     from popinjay.options import SayOptions
-    from popinjay.sampling.phrases import Phrases
 
     Tokens = NDArray[np.intp]
 
@@ -65,35 +63,20 @@ class _Feature:
 class Dials:
     """The dials that are turned in a request, with what they need of its model."""
 
-    def __init__(
-        self,
-        decoder: Decoder,
-        options: SayOptions,
-        seed: int,
-        phrases: Callable[[], Phrases | None],
-    ) -> None:
+    def __init__(self, decoder: Decoder, options: SayOptions, seed: int) -> None:
         """Prepare the dials.
 
         Args:
             decoder: The model.
             options: The dials, and a temperature.
             seed: Decides which posts have a feature.
-            phrases: Returns the author's phrases, None if they are not known. Called if needed.
 
         Raises:
-            OptionError: If the model has no tokens for a dial, or the phrases are not known.
+            OptionError: If the model has no tokens for a dial.
         """
         self.end = decoder.eos_token
         self.temperature = options.temperature or 1.0  # at 0 the likeliest token is taken
         self.length = options.length
-        self.phrases = phrases() if options.phrases != 1 else None
-        self.phrase_factor = options.phrases
-        if options.phrases != 1 and self.phrases is None:
-            raise OptionError(
-                "The author's phrases are not known: the posts it was trained on are not here.",
-                "Leave out --phrases.",
-                page_hint="Set that dial back to as it comes.",
-            )
         self._features = [
             _feature(kind, share, decoder, seed, number)
             for number, kind in enumerate(CLASSES)
@@ -104,9 +87,7 @@ class Dials:
     def are_turned(options: SayOptions) -> bool:
         """Return whether any dial is."""
         shares = (getattr(options, kind.name) for kind in CLASSES)
-        return any(share is not None for share in shares) or not (
-            options.length == options.phrases == 1
-        )
+        return options.length != 1 or any(share is not None for share in shares)
 
     def steering(self, place: int, prompt: str) -> Steering:
         """Return how the post at a place is steered, given the text that it begins with."""
@@ -156,9 +137,6 @@ class Steering:
         dials = self._dials
         changed = logits.copy()
         changed[self._barred[self._barred < len(changed)]] = -np.inf
-        if dials.phrases is not None:
-            following = dials.phrases.following(tokens)
-            changed[following] += dials.temperature * np.log(dials.phrase_factor)
         if may_end and dials.length != 1:
             changed[dials.end] = self._scaled_end(changed)
         if may_end:

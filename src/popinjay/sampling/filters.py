@@ -9,12 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from popinjay.options import SayOptions
-from popinjay.post import read_rows
 from popinjay.store.forgotten import marks_of
 from popinjay.store.index_file import INDEX, index_of_file
 from popinjay.store.run import ENGINE_FOLDER, Run
@@ -22,10 +20,6 @@ from popinjay.text.handles import Handle, HandleWatch, find_handles, mask_handle
 from popinjay.text.masking import reveals, unfinished_start
 from popinjay.text.verbatim_index import IncrementalMatcher, JointIndex, VerbatimIndex
 from popinjay.text.words import last_word, whole_sentences
-
-if TYPE_CHECKING:
-    from popinjay.inference.decoder import Decoder
-    from popinjay.sampling.phrases import Phrases
 
 # A run of eight words that this many different posts hold is the author's own formula, and no copy.
 MIN_HOLDERS = 3
@@ -73,26 +67,14 @@ class OutputFilters:
     The prompt is the user's own: only its length counts.
     """
 
-    def __init__(
-        self,
-        copies: Callable[[], VerbatimIndex] = VerbatimIndex,
-        texts: Callable[[], Iterable[str]] = tuple,
-    ) -> None:
-        """Take functions that are called when needed.
-
-        Args:
-            copies: Returns the index of the training posts.
-            texts: Returns the training posts, for their author's phrases; none if they are gone.
-        """
+    def __init__(self, copies: Callable[[], VerbatimIndex] = VerbatimIndex) -> None:
+        """Take a function that returns the index of the training posts, called when needed."""
         self._copies = copies
-        self.texts = texts
-        self._phrases: Phrases | None = None
 
     @classmethod
     def of(cls, posts: Iterable[str]) -> OutputFilters:
         """Return the filters of a model that was trained on these posts."""
-        known = list(posts)
-        return cls(lambda: VerbatimIndex(known, MIN_HOLDERS), lambda: known)
+        return cls(lambda: VerbatimIndex(posts, MIN_HOLDERS))
 
     @classmethod
     def of_run(cls, run: Run, posts: Path) -> OutputFilters:
@@ -101,11 +83,7 @@ class OutputFilters:
         Copies of posts that it was told to forget, and knows until it is trained again, count too.
         """
         kept = run.path / ENGINE_FOLDER / INDEX
-
-        def texts() -> Iterable[str]:
-            return (row["text"] for row in read_rows(posts)) if posts.exists() else ()
-
-        return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)), texts)
+        return cls(lambda: index_of_file(posts, kept, MIN_HOLDERS, marks_of(run)))
 
     @classmethod
     def joint(cls, filters: Iterable[OutputFilters]) -> OutputFilters:
@@ -115,26 +93,12 @@ class OutputFilters:
         are known.
         """
         members = tuple(filters)
-        return cls(
-            lambda: JointIndex([one.index for one in members]),
-            lambda: chain.from_iterable(one.texts() for one in members),
-        )
+        return cls(lambda: JointIndex([one.index for one in members]))
 
     @functools.cached_property
     def index(self) -> VerbatimIndex:
         """The index of the training posts."""
         return self._copies()
-
-    def phrases(self, decoder: Decoder) -> Phrases | None:
-        """Return the phrases of the training posts, in a decoder's tokens; None without posts.
-
-        All decoders that it is called with must have the same tokenizer.
-        """
-        if self._phrases is None:
-            from popinjay.sampling.phrases import Phrases
-
-            self._phrases = Phrases(decoder, self.texts())
-        return self._phrases if self._phrases.posts else None
 
     def watch(self, prompt: str, options: SayOptions, *, masks: bool = False) -> Watch:
         """Return a watch for a draft that begins with the prompt.

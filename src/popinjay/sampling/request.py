@@ -131,10 +131,7 @@ class GenerationRequest:
 
         if not Dials.are_turned(options):
             return None
-        filters, decoder = self._filters, self._decoder
-        return Dials(
-            decoder, options, self._seed, lambda: filters.phrases(decoder) if filters else None
-        )
+        return Dials(self._decoder, options, self._seed)
 
     @property
     def wants_more(self) -> bool:

@@ -47,17 +47,6 @@ const DIALS = [
   },
   { name: "emoji", label: "Emoji?", stops: shares("emoji") },
   { name: "hashtags", label: "Hashtags?", stops: shares("hashtag") },
-  {
-    name: "phrases",
-    label: "Its own phrases?",
-    stops: [
-      [0.25, "a quarter of the odds"],
-      [0.5, "half the odds"],
-      [null, UNCHANGED],
-      [2, "twice the odds"],
-      [4, "four times the odds"],
-    ],
-  },
 ];
 
 /** A slider with stops that are said in words. */

@@ -53,7 +53,6 @@ class DialFields(BaseModel):
     length: float = option_field("length")
     emoji: float | None = option_field("emoji")
     hashtags: float | None = option_field("hashtags")
-    phrases: float = option_field("phrases")
 
     @property
     def dials(self) -> dict[str, Any]:
