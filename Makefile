@@ -8,7 +8,8 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
 .PHONY: setup fonts browser servers snac engine demo test wheel newest pins check fix faults bench \
-	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-web bench-gpu \
+	bench-train bench-smollm2 bench-say bench-serve bench-report bench-networks bench-web bench-mix \
+	bench-dials bench-blends bench-update bench-gpu \
 	docs clean
 
 setup: $(VENV)/.ready
@@ -155,8 +156,28 @@ bench-networks: setup
 	$(BIN)/python bench/networks.py
 
 # Personas as static pages in Chromium: sizes, the first post, tokens a second. NAMES are personas.
+# With transformers.js beside it, which `make servers` fetches, if TRANSFORMERS_JS names its folder.
 bench-web: setup
-	$(BIN)/python bench/web.py $(NAMES)
+	$(BIN)/python bench/web.py $(NAMES) \
+		$(if $(TRANSFORMERS_JS),--transformers-js $(TRANSFORMERS_JS))
+
+# Two voices mixed beside one of them: tokens a second, memory, the start. NAMES are two personas.
+bench-mix: setup
+	$(BIN)/python bench/mix.py $(NAMES)
+
+# What dials and blends do, at five settings; hours, in pieces that go on where they stopped. FOLDERS
+# are personas' folders, for blends in pairs.
+bench-dials: setup
+	$(BIN)/python bench/dials.py $(FOLDERS) --out $(VENV)/bench-dials
+
+bench-blends: setup
+	$(BIN)/python bench/blends.py $(FOLDERS) --out $(VENV)/bench-blends
+
+# An update beside a fresh training on the same posts: time, held-out bits a byte.
+bench-update: setup
+	if [ -d ../shared/personas ]; then \
+		$(BIN)/python bench/update.py ../shared/personas/wl_barackobama.jsonl.gz --posts 660 \
+			--work $(VENV)/bench-update; fi
 
 # Where torch can use a GPU; elsewhere it says so. SMOLLM2 names the folder of its files.
 bench-gpu: setup
