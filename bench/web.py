@@ -169,7 +169,7 @@ def theirs(browser: Browser, folder: Path, library: Path, quant: str, runs: int)
         page.on("pageerror", lambda error: print(error, file=sys.stderr))
         began = time.perf_counter()
         page.goto(f"{address}?dtype={quant}")
-        page.wait_for_selector("body[data-ready]", timeout=PATIENCE)
+        page.wait_for_selector("body[data-ready]", state="attached", timeout=PATIENCE)
         loaded = time.perf_counter() - began
         page.evaluate("measure", [BEGINNING, 8, 1])
         alone, speeds = (
