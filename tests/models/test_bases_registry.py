@@ -173,6 +173,7 @@ def test_a_download_goes_on_though_popinjay_alone_was_killed(index: Index, tmp_p
     first = in_a_process(base, tmp_path)
     assert index.asked.wait(60)
     first.kill()
+    first.wait(60)
     index.goes_on.set()
     LanguageModel.load(bases.folder_of(base))
     assert {path.name for path in bases.root().iterdir()} == {".tiny.lock", "tiny"}

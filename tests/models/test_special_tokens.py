@@ -88,7 +88,9 @@ def test_sampling_begins_with_the_begin_token(decoder: Decoder, prompt: str) -> 
     assert beginning.tokens[0] == decoder.bos_token == BEGIN
     if not prompt:
         expected = decoder.clone().prefill([BEGIN])
-        assert np.array_equal(beginning.logits, expected)
+        kept = np.isfinite(beginning.logits)  # all but ends of words
+        assert kept.sum() > 10
+        assert np.array_equal(beginning.logits[kept], expected[kept])
 
 
 @pytest.mark.parametrize("name", NAMES)

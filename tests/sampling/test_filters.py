@@ -175,6 +175,7 @@ def test_invalid_bytes_are_a_blemish() -> None:
     assert {reason for reason in Reason if reason.is_a_blemish} == {
         Reason.BROKEN,
         Reason.UNFINISHED,
+        Reason.AGAINST_DIAL,
     }
 
 

@@ -158,6 +158,7 @@ def _check(run: Run) -> None:
         raise PersonaError(
             f"{run.name!r} has not learnt to speak yet.",
             f"See how far it is: popinjay status {run.name}",
+            page_hint="Make it again from the same posts: it goes on from there.",
         )
     missing = [name for name in NEEDED if not run.file(name).is_file()]
     if missing:

@@ -210,7 +210,7 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
     for tokens, logits in zip(read, found[0], strict=True):
         expected = decoder.prefill(tokens)
         assert np.argmax(logits) == np.argmax(expected)
-        assert np.abs(np.array(logits) - expected).max() < 0.5  # embeddings in 8 bits
+        assert np.abs(np.array(logits) - expected).max() < 0.8  # weights in 5 bits, embeddings in 8
 
 
 def test_open_serves_it(own_home: Path, tmp_path: Path) -> None:

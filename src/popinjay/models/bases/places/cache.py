@@ -7,7 +7,9 @@ that a process killed at any moment leaves nothing that looks like a model.
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from popinjay.store.files import storage_errors, sync, sync_folder
 from popinjay.text.quantities import size
 
 ORIGIN = "origin.json"  # written last: the model's origin, and the hashes of its files
+REMOVALS = 100  # attempts to delete a folder that changes meanwhile, in five seconds
 _ANOTHER_FOLDER = "Free some space, or choose another folder with POPINJAY_BASES."
 
 
@@ -86,8 +89,21 @@ def _discard(*folders: Path) -> None:
     """Delete folders, each with its origin first, so that no incomplete one looks complete."""
     for folder in folders:
         (folder / ORIGIN).unlink(missing_ok=True)
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder, in which the pip of a killed download may still write and delete files."""
+    for attempt in range(REMOVALS):
+        try:
+            if folder.is_dir():
+                shutil.rmtree(folder)
+            return
+        except OSError as error:
+            is_changing = error.errno in (errno.ENOENT, errno.ENOTEMPTY)
+            if not is_changing or attempt == REMOVALS - 1:
+                raise
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager
