@@ -30,6 +30,7 @@ from typing import Any
 
 from cells import Cell, Cells
 from curves import Curves, write_svg
+from persona_posts import PersonaPosts
 from popinjay.inference.decoder import Decoder
 from popinjay.inference.mixture import MixtureDecoder
 from popinjay.inference.open_decoder import open_decoder
@@ -38,10 +39,8 @@ from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.models.sampling_defaults import read_sampling
 from popinjay.options import Sampling, SayOptions
-from popinjay.post import read_posts, read_rows
 from popinjay.sampling.generate import stream
 from popinjay.store.run import Run
-from popinjay.text.verbatim_index import VerbatimIndex
 
 SEED = 909
 POSTS, TOKENS = 500, 40
@@ -52,20 +51,13 @@ METHODS = ("log", "weights")
 UNPICKED = 10  # posts shown of each blend
 
 
-class Member:
+class Member(PersonaPosts):
     """A persona, its posts and its decoder."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.folder = folder
-        self.name = folder.name
         self.model = folder / "model"
-        self.training = [row["text"] for row in read_rows(folder / "train.jsonl")]
-        self.held_out = [post.text for post in read_posts(folder / "held_out.jsonl")]
-
-    @cached_property
-    def copies(self) -> VerbatimIndex:
-        """The training posts, to find copies."""
-        return VerbatimIndex(self.training)
 
     @cached_property
     def decoder(self) -> Decoder:

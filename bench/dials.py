@@ -17,14 +17,15 @@ import argparse
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, cached_property
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
 
 from cells import Cell, Cells
 from curves import Curves, write_svg
+from persona_posts import PersonaPosts
 from popinjay.metrics.attribution import CandidateAuthors
 from popinjay.metrics.diversity import diversity
 from popinjay.metrics.stylometry import hashtags
@@ -32,12 +33,9 @@ from popinjay.models import bases
 from popinjay.models.language_model import LanguageModel, bits_per_byte
 from popinjay.options import SayOptions
 from popinjay.persona import Persona
-from popinjay.post import read_posts, read_rows
 from popinjay.sampling.generate import PostStream
 from popinjay.store.run import Run
 from popinjay.text.emoji import count_emoji
-from popinjay.text.handles import find_handles
-from popinjay.text.verbatim_index import VerbatimIndex
 from popinjay.text.words import words
 
 SEED = 707
@@ -66,24 +64,12 @@ DIALS = (
 )
 
 
-class Author:
+class Author(PersonaPosts):
     """A persona and what its posts are measured against."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.persona = Persona(Run(folder))
-        self.name = folder.name
-        self.training = [row["text"] for row in read_rows(folder / "train.jsonl")]
-        self.held_out = [post.text for post in read_posts(folder / "held_out.jsonl")]
-
-    @cached_property
-    def copies(self) -> VerbatimIndex:
-        """The training posts, to find copies."""
-        return VerbatimIndex(self.training)
-
-    @cached_property
-    def trigrams(self) -> set[tuple[str, ...]]:
-        """All runs of three words of the training posts."""
-        return {run for text in self.training for run in _trigrams(text)}
 
     @property
     def base(self) -> LanguageModel:
@@ -92,14 +78,11 @@ class Author:
 
     def figures(self, texts: Sequence[str]) -> dict[str, float]:
         """Return the figures of some posts that need no model."""
-        runs = [run for text in texts for run in _trigrams(text)]
         return {
             "emoji": mean(count_emoji(text) > 0 for text in texts),
             "hashtags": mean(hashtags(text) > 0 for text in texts),
-            "mentions": mean(any(find_handles(text)) for text in texts),
             "words": mean(len(words(text)) for text in texts),
             "distinct_2": diversity(texts)["distinct_2"],
-            "phrases": mean(run in self.trigrams for run in runs) if runs else 0.0,
             "copied": mean(map(self.copies.repeats_run, texts)),
         }
 
@@ -117,11 +100,6 @@ class Author:
 def base_named(name: str) -> LanguageModel:
     """Return an untouched base, loaded once for all its personas."""
     return LanguageModel.load(bases.folder_of(bases.row(name)))
-
-
-def _trigrams(text: str) -> Iterator[tuple[str, ...]]:
-    found = words(text)
-    return zip(found, found[1:], found[2:], strict=False)
 
 
 def measure(author: Author, options: SayOptions, *, is_scored: bool) -> Cell:

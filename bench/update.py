@@ -1,4 +1,4 @@
-"""Compare updating a persona with making it anew: processor time, and bits a byte of unseen posts.
+"""Compare updating a persona with training it again: processor time, held-out bits a byte.
 
     python bench/update.py SPEC ... [--base builtin] [--posts N] [--work FOLDER]
         [--lesson 2.0] [--rate 0.25] [--passes 1]

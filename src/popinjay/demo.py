@@ -20,7 +20,7 @@ from popinjay.text.quantities import roughly
 PEOPLE = ("nellmarrow", "brix_deck9")
 FIRST_STAGE = "collect"
 # So that the whole demo, its set-up included, takes less than ten minutes on two processors
-QUICKLY: dict[str, Any] = {"budget": "75s", "samples": 400}
+QUICK_OPTIONS: dict[str, Any] = {"budget": "75s", "samples": 400}
 WORK = (1.0, 1.0, 1.5)  # for each persona, about: the cyborg learns from both people's posts
 
 
@@ -32,7 +32,7 @@ def demo(listener: Listener, home: Path | None = None) -> list[Persona]:
     )
     listener(Event("demo", EventKind.NOTE, note))
     base = _base(listener)
-    given = {} if base == bases.BUILT_IN else QUICKLY  # which takes no longer anyway
+    given = {} if base == bases.BUILT_IN else QUICK_OPTIONS  # the built-in base is quick anyway
     clock = DemoClock(listener)
     with as_file(archive_of(PEOPLE[0])) as first, as_file(archive_of(PEOPLE[1])) as second:
         return [

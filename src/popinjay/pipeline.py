@@ -346,17 +346,27 @@ def relearn(
         track: Which trackers follow it; by default those that it was made with.
         changed: Training options instead of those on record, such as `{"budget": "20m"}`.
     """
-    track = track or TrackOptions()
+    with at_work(run, track or TrackOptions(), listener) as listener:
+        check_no_blend(run, "and not trained itself")
+        options = options_on_record(run)
+        learn(run, replace(options, train=replace(options.train, **(changed or {}))), listener)
+    return Persona(run)
+
+
+@contextmanager
+def at_work(run: Run, track: TrackOptions, listener: Listener) -> Iterator[Listener]:
+    """Hold a persona's lock; yield a listener that its log and its trackers hear too.
+
+    A change that was interrupted is finished first. Raises PersonaBusy, and OptionError for a
+    tracker that can't be used.
+    """
     with (
         run.locked(),
         logged(run, listener) as listener,
         tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
     ):
         finish(run)
-        check_no_blend(run, "and not trained itself")
-        options = options_on_record(run)
-        learn(run, replace(options, train=replace(options.train, **(changed or {}))), listener)
-    return Persona(run)
+        yield listener
 
 
 def options_on_record(run: Run) -> MakeOptions:

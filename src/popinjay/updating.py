@@ -23,13 +23,13 @@ from popinjay.ownership import as_known, check_fetched, check_same
 from popinjay.persona import Persona
 from popinjay.pipeline import (
     AFTER,
+    at_work,
     expected,
     finish_made,
     have_again,
     learn,
     options_on_record,
     teach,
-    trackers_of,
     write_card,
 )
 from popinjay.post import read_rows
@@ -42,14 +42,12 @@ from popinjay.stages.dataset import Earlier, dataset
 from popinjay.store import versions
 from popinjay.store.forgotten import Forgotten, add_marks, check_no_blend, marks_of
 from popinjay.store.journal import finish
-from popinjay.store.make_log import logged
 from popinjay.store.record import Asked
 from popinjay.store.run import FETCHED, Run, State
 from popinjay.store.stage_runner import run_stage
-from popinjay.store.stage_table import STAGES, stage_named
+from popinjay.store.stage_table import LEARNT, STAGES, stage_named
 from popinjay.store.versions import Version
 from popinjay.text.quantities import size
-from popinjay.trackers.listener import tracking
 from popinjay.training.estimate import MakeEstimate
 from popinjay.training.make_clock import MakeClock
 from popinjay.training.phases import Phase
@@ -122,12 +120,7 @@ def update(
         listener: Receives the events of the stages.
         ask: Is asked for a yes before reading a network costs money or a base is downloaded.
     """
-    with (
-        run.locked(),
-        logged(run, listener) as listener,
-        tracking(run, trackers_of(run, track), track.track_posts, listener) as listener,
-    ):
-        finish(run)
+    with at_work(run, track, listener) as listener:
         check_no_blend(run, "and learns no posts itself")
         made = replace(options_on_record(run), fetch=fetch)
         texts = [str(spec) for spec in specs] or _recorded_specs(run)
@@ -328,7 +321,7 @@ def _has_data_of(run: Run, start: Version) -> bool:
     assert now is not None
     assert now.makes is not None
     assert before is not None
-    return all(now.makes[name] == before.needs.get(name) for name in versions.LEARNT)
+    return all(now.makes[name] == before.needs.get(name) for name in LEARNT)
 
 
 def _warm(run: Run, start: Version) -> WarmStart:

@@ -18,7 +18,7 @@ from personas import holding, rows, states
 from popinjay.cli.main import main
 from popinjay.errors import PersonaError, SpecError
 from popinjay.events import Event, EventKind
-from popinjay.forgetting.forget import POSTS, forget
+from popinjay.forgetting.forget import forget
 from popinjay.inference.decoder import Decoder
 from popinjay.persona import Persona
 from popinjay.pipeline import relearn
@@ -27,6 +27,7 @@ from popinjay.store.journal import finish
 from popinjay.store.kept import keep, repeating_none
 from popinjay.store.record import LedgerRow, Publication
 from popinjay.store.run import Run
+from popinjay.store.stage_table import POSTS
 from popinjay.trackers.ledger import sealed
 
 OPTIONS: dict[str, Any] = {"epochs": 0.5, "batch_tokens": 512, "samples": 10, "whose": "fictional"}

@@ -15,6 +15,7 @@ import yaml
 
 from chromium import chromium, needs_chromium
 from hub_state import SPACES, HubStandIn
+from opened_page import READY, SECONDS, opened, written
 from popinjay.cli.main import main
 from popinjay.errors import PublishError, StorageError
 from popinjay.publishing import destinations
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 OWN = {".nojekyll", ".gitattributes", "README.md"}
-SECONDS = 120_000  # milliseconds, for what takes a few seconds on an idle machine
-READY, ENDED = "body[data-ready]", "body[data-speed]"
 GIT = shutil.which("git")
 
 
@@ -201,25 +200,6 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def opened(page: Page, address: str) -> list[str]:
-    """Open the page and wait for the model; returns what the console will say."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector(READY, timeout=SECONDS)
-    return said
-
-
-def write(page: Page) -> int:
-    """Have posts written; returns how many there are."""
-    page.evaluate("delete document.body.dataset.speed")
-    page.fill("#beginning", "My dream")
-    page.click("#write")
-    page.wait_for_selector(ENDED, timeout=SECONDS)
-    return page.locator("#posts li[aria-busy=false] p").count()
-
-
 def wait_for_worker(page: Page) -> str:
     """Wait until a service worker answers for the page; returns its scope."""
     scope: str = page.evaluate(
@@ -248,7 +228,7 @@ def test_it_works_below_a_path_and_then_without_a_network(
     with static_host(site) as host:
         said = opened(page, f"{host.address}repo/")
         assert page.inner_text("#title") == "Ada 🧮 L."
-        assert write(page) > 0
+        assert written(page, "My dream").count() > 0
         assert wait_for_worker(page) == f"{host.address}repo/"
         # What lies beside the page, such as another project's page, is not its worker's.
         (site / "index.html").write_text(
@@ -258,7 +238,7 @@ def test_it_works_below_a_path_and_then_without_a_network(
         assert page.evaluate("navigator.serviceWorker.controller") is None
     page.goto(f"{host.address}repo/")  # the host is gone
     page.wait_for_selector(READY, timeout=SECONDS)
-    assert write(page) > 0
+    assert written(page, "My dream").count() > 0
     assert said == []
 
 
@@ -280,12 +260,12 @@ def test_it_works_with_the_headers_of_a_space(
     with static_host(tmp_path / "space", headers) as host:
         said = opened(page, f"{host.address}index.html")  # as a Space shows its app_file
         assert page.evaluate("crossOriginIsolated") is True
-        assert write(page) > 0
+        assert written(page, "My dream").count() > 0
         wait_for_worker(page)
         page.reload()  # answered by the service worker
         page.wait_for_selector(READY, timeout=SECONDS)
         assert page.evaluate("crossOriginIsolated") is True
     page.goto(f"{host.address}index.html")
     page.wait_for_selector(READY, timeout=SECONDS)
-    assert write(page) > 0
+    assert written(page, "My dream").count() > 0
     assert said == []

@@ -19,16 +19,9 @@ from popinjay.store.blend_member import BlendMember
 from popinjay.store.forgotten import Forgotten, clearing_command
 from popinjay.store.journal import finish
 from popinjay.store.run import Run
+from popinjay.store.stage_table import POSTS
 from popinjay.whose import strictest
 
-POSTS = (
-    "posts.jsonl",
-    "clean.jsonl",
-    "dropped.jsonl",
-    "train.jsonl",
-    "validation.jsonl",
-    "held_out.jsonl",
-)
 NEEDED = ("authors.json", *POSTS)  # of each member's folder
 LEAST_WEIGHT = 1e-4  # of the base: less comes from rounding
 

@@ -10,6 +10,9 @@ from popinjay.store.lineage import KINDS
 from popinjay.text.quantities import size
 
 if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
     from popinjay.report.schema import Report
     from popinjay.summary import Summary
 
@@ -125,7 +128,6 @@ def show_lineage(
     Each artifact is below the job that made it, and the job below the artifact that it used.
     """
     from rich.text import Text
-    from rich.tree import Tree
 
     out = console()
     # In the order in which they are made from one another: a base model can be older than posts.
@@ -138,13 +140,27 @@ def show_lineage(
         out.print(f"{name} has no lineage yet: see popinjay status {name}")
         return
 
-    def line(artifact: Mapping[str, Any]) -> Text:
-        state = artifact["state"]
-        details = f"{artifact['type']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
-        suffix = ("  ", f"({state})") if state not in ("fresh", "member") else ("",)
-        return Text.assemble((artifact["artifact"], "bold"), "  ", (details, "dim"), *suffix)
+    out.print(_lineage_tree(current, artifacts))
+    for artifact in artifacts:
+        if artifact["state"] == "earlier":
+            uses = f" from {', '.join(artifact['uses'])}" if artifact["uses"] else ""
+            details = f"{artifact['artifact']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
+            out.print(Text(f"earlier: {details}{uses}", "dim"))
+    for version in kept:
+        label = version["version"]
+        number = label.rpartition(":")[2]
+        held = f"{size(version['bytes'])}, until {version['kept_at'][:10]}"
+        out.print(Text(f"kept here: {label}  {held}  popinjay restore {name} {number}"))
 
-    tree = Tree(line(current[0]), guide_style="dim")
+
+def _lineage_tree(
+    current: Sequence[Mapping[str, Any]], artifacts: Sequence[Mapping[str, Any]]
+) -> Tree:
+    """Return the tree of the current artifacts; `artifacts` also has those of members."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree = Tree(_artifact_line(current[0]), guide_style="dim")
     branch = tree
     by_name = {artifact["artifact"]: artifact for artifact in artifacts}
     branch_label = current[0]["artifact"]  # of the last artifact that was added to the tree
@@ -153,7 +169,8 @@ def show_lineage(
     def add_used(job: Tree, label: str) -> None:
         """Add what a job used and, if that is of a blend's member, what it was made from."""
         is_new = label not in shown and label in by_name
-        added = job.add(Text.assemble(("with ", "dim"), line(by_name[label]) if is_new else label))
+        what = _artifact_line(by_name[label]) if is_new else label
+        added = job.add(Text.assemble(("with ", "dim"), what))
         shown.append(label)
         if is_new and by_name[label]["state"] == "member" and by_name[label]["job"]:
             inner = added.add(Text(by_name[label]["job"], "cyan"))
@@ -166,17 +183,17 @@ def show_lineage(
             for used in artifact["uses"]:
                 if used != branch_label:
                     add_used(job, used)
-            branch = job.add(line(artifact))
+            branch = job.add(_artifact_line(artifact))
             branch_label = artifact["artifact"]
             shown.append(branch_label)
-    out.print(tree)
-    for artifact in artifacts:
-        if artifact["state"] == "earlier":
-            uses = f" from {', '.join(artifact['uses'])}" if artifact["uses"] else ""
-            details = f"{artifact['artifact']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
-            out.print(Text(f"earlier: {details}{uses}", "dim"))
-    for version in kept:
-        label = version["version"]
-        number = label.rpartition(":")[2]
-        held = f"{size(version['bytes'])}, until {version['kept_at'][:10]}"
-        out.print(Text(f"kept here: {label}  {held}  popinjay restore {name} {number}"))
+    return tree
+
+
+def _artifact_line(artifact: Mapping[str, Any]) -> Text:
+    """Return an artifact's name, type, hash, date and state, on one line."""
+    from rich.text import Text
+
+    state = artifact["state"]
+    details = f"{artifact['type']}  {artifact['hash'][:12]}  {artifact['made'][:10]}"
+    suffix = ("  ", f"({state})") if state not in ("fresh", "member") else ("",)
+    return Text.assemble((artifact["artifact"], "bold"), "  ", (details, "dim"), *suffix)

@@ -37,7 +37,7 @@ from popinjay.store.journal import Change, finish
 from popinjay.store.outputs import partial_name
 from popinjay.store.record import Record
 from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, WEB_PAGE, Run
-from popinjay.store.stage_table import PICTURE_FILE, STAGES
+from popinjay.store.stage_table import LEARNT, PICTURE_FILE, POSTS, STAGES
 from popinjay.text.verbatim_index import KEY, VerbatimIndex
 from popinjay.text.words import words
 from popinjay.trackers import ledger
@@ -45,15 +45,6 @@ from popinjay.training.checkpoints import Checkpoints
 
 STAGE = "forget"
 AVATARS = "avatars"
-POSTS = (
-    "posts.jsonl",
-    "clean.jsonl",
-    "dropped.jsonl",
-    "train.jsonl",
-    "validation.jsonl",
-    "held_out.jsonl",
-)
-LEARNT = ("train.jsonl", "validation.jsonl")
 
 
 @dataclass(frozen=True)

@@ -84,3 +84,13 @@ def stages_in_words() -> str:
 def stage_named(name: str) -> Stage:
     """Return the row of STAGES with this name."""
     return next(stage for stage in STAGES if stage.name == name)
+
+
+# The files that hold posts, and those of them that a model learns from
+POSTS = tuple(
+    name
+    for stage in ("collect", "clean", "dataset")
+    for name in stage_named(stage).makes
+    if name.endswith(".jsonl")
+)
+LEARNT = stage_named("train").needs

@@ -27,11 +27,10 @@ from popinjay.store.files import storage_errors, sync, sync_folder
 from popinjay.store.journal import Change
 from popinjay.store.record import Record, StageEntry
 from popinjay.store.run import PREVIOUS_REPORT, RECORD, REPORT_AGAINST, SHARED_REPORT, Run, inside
-from popinjay.store.stage_table import PICTURE, STAGES
+from popinjay.store.stage_table import PICTURE, POSTS, STAGES
 
 FOLDER = ".versions"
 FILES = tuple(name for stage in (*STAGES, PICTURE) for name in stage.makes)  # of a version
-LEARNT = ("train.jsonl", "validation.jsonl")  # what a model is trained on
 _TABLE = "version"  # of a version's record
 _NAME = re.compile(r"v(\d{1,9})")
 _PARTIAL = ".partial"
@@ -273,8 +272,7 @@ def holding(run: Run, covers: Any) -> list[Version]:
     from popinjay.post import read_posts
 
     def holds(version: Version) -> bool:
-        names = ("posts.jsonl", "clean.jsonl", *LEARNT, "held_out.jsonl", "dropped.jsonl")
-        files = [version.file(name) for name in names if version.file(name).is_file()]
+        files = [version.file(name) for name in POSTS if version.file(name).is_file()]
         return any(covers(post.author, post.id) for file in files for post in read_posts(file))
 
     return [version for version in versions(run) if holds(version)]

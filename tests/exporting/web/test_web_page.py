@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chromium import chromium, needs_chromium
+from opened_page import ENDED, READY, SECONDS, opened, written
 from popinjay.exporting.export import export
+from popinjay.options import ExportOptions
 from popinjay.store.run import Run
 from speaking_persona import POST, put_persona
 from static_host import LOOPBACK, static_host
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
 
 pytestmark = [needs_chromium, needs_engine]
 HOSTILE = "<img src=x onerror=document.title=1> Ada"
-SECONDS = 120_000  # milliseconds, for what takes a few seconds on an idle machine
-READY, ENDED = "body[data-ready]", "body[data-speed]"
-POSTS = "#posts li[aria-busy=false] p"
 
 
 @pytest.fixture
@@ -51,23 +50,9 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def opened(page: Page, address: str) -> list[str]:
-    """Open the page and wait for the model; returns what the console will say."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector(READY, timeout=SECONDS)
-    return said
-
-
 def write(page: Page, beginning: str = "") -> list[str]:
     """Have ten posts written; returns their texts."""
-    page.evaluate("delete document.body.dataset.speed")
-    page.fill("#beginning", beginning)
-    page.click("#write")
-    page.wait_for_selector(ENDED, timeout=SECONDS)
-    return page.locator(POSTS).all_inner_texts()
+    return written(page, beginning).all_inner_texts()
 
 
 def test_it_writes_keeps_and_works_offline(site: Path, browser: Browser) -> None:
@@ -159,13 +144,15 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
     from popinjay.inference.onnx.decoder import OnnxDecoder
     from popinjay.sampling.prompt import prefill
 
+    # In 8 bits, as the decoder it is compared with
+    export(Run(own_home / "ada"), "web", site / "below/ada8", ExportOptions(quant="q8"))
     decoder = OnnxDecoder(own_home / "ada/model")
     prompts = ["My dream is", "The best thing about", "I can't believe"]
     read = [[decoder.bos_token, *decoder.encode(prompt)] for prompt in prompts]
     beginnings = ["", "My dream is ", "I am an astron", "the 日本", "😀", "hello wor"]
     with static_host(site) as host:
         page = browser.new_page()
-        page.goto(f"{host.address}below/ada/persona.json")
+        page.goto(f"{host.address}below/ada8/persona.json")
         found = page.evaluate(
             """async ([prompts, beginnings]) => {
                 const base = new URL(".", location.href).href;
@@ -210,7 +197,7 @@ def test_the_model_is_the_same(site: Path, browser: Browser, own_home: Path) -> 
     for tokens, logits in zip(read, found[0], strict=True):
         expected = decoder.prefill(tokens)
         assert np.argmax(logits) == np.argmax(expected)
-        assert np.abs(np.array(logits) - expected).max() < 0.8  # weights in 5 bits, embeddings in 8
+        assert np.abs(np.array(logits) - expected).max() < 0.5  # embeddings in 8 bits
 
 
 def test_open_serves_it(own_home: Path, tmp_path: Path) -> None:

@@ -83,13 +83,7 @@ def write_model(
     (folder / GRAPH).write_bytes(_placed(graph.model, entries))
     layout = {
         "quant": quant,
-        "layers": architecture.layers,
-        "width": architecture.width,
-        "kv_heads": architecture.kv_heads,
-        "head_size": architecture.head_size,
-        "context": architecture.context,
-        "vocabulary": architecture.vocabulary,
-        "embedding_scale": architecture.embedding_scale,
+        **_shape(architecture),
         "embedding": embedding,
         "positions": POSITIONS if POSITIONS in tensors else None,
         "tables": TABLES,
@@ -98,6 +92,20 @@ def write_model(
         "tensors": entries,
     }
     (folder / LAYOUT).write_text(json.dumps(layout, separators=(",", ":")), encoding="utf-8")
+
+
+def _shape(architecture: Architecture) -> dict[str, float]:
+    """Return the sizes of a model that the page needs to compute it."""
+    names = (
+        "layers",
+        "width",
+        "kv_heads",
+        "head_size",
+        "context",
+        "vocabulary",
+        "embedding_scale",
+    )
+    return {name: getattr(architecture, name) for name in names}
 
 
 def _fewer_bits(quant: str, weights: Mapping[str, NDArray[Any]], embedding: str) -> dict[str, int]:
