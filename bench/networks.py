@@ -26,9 +26,9 @@ from urllib.parse import urlencode, urlsplit
 
 from pairs import in_turns, show_pairs
 from popinjay import sources
+from popinjay.network.http_client import USER_AGENT, HttpClient
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.sources import Access
-from popinjay.sources.network.http_client import USER_AGENT, HttpClient
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 

@@ -172,3 +172,11 @@ def ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("ada") / "twitter-ada.zip",
         archive_files(posts(200) + reposts + short),
     )
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait hundredths of the usual times for a busy server if it names no time."""
+    from popinjay.network import http_client
+
+    monkeypatch.setattr(http_client, "FIRST_WAIT", 0.01)

@@ -10,10 +10,9 @@ import pytest
 
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError
-from popinjay.sources import Access
-from popinjay.sources.network import connection, http_client
-from popinjay.sources.network.connection import TransientError
-from popinjay.sources.network.http_client import HttpClient, Response
+from popinjay.network import connection, http_client
+from popinjay.network.connection import TransientError
+from popinjay.network.http_client import HttpClient, Response
 
 PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
 PRIVATE = (
@@ -79,7 +78,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Names]:
 
 @pytest.fixture
 def asking() -> Iterator[HttpClient]:
-    found = HttpClient(Access())
+    found = HttpClient()
     yield found
     found.close()
 
@@ -128,11 +127,11 @@ def moving(asking: HttpClient, monkeypatch: pytest.MonkeyPatch, *there: str) -> 
     asked: list[str] = []
     real = asking._request
 
-    def answer(address: str, headers: Any, most: int) -> Response:
-        asked.append(address)
+    def answer(request: Any, most: int) -> Response:
+        asked.append(request.url)
         if len(asked) > len(there):
-            return real(address, headers, most)
-        return Response(address, 302, {"location": there[len(asked) - 1]}, b"")
+            return real(request, most)
+        return Response(request.url, 302, {"location": there[len(asked) - 1]}, b"")
 
     monkeypatch.setattr(asking, "_request", answer)
     return asked
@@ -204,8 +203,9 @@ def test_no_key_goes_along_to_another_host(
 ) -> None:
     sent: list[dict[str, str]] = []
 
-    def answer(address: str, headers: dict[str, str], most: int) -> Response:
-        sent.append(dict(headers))
+    def answer(request: Any, most: int) -> Response:
+        sent.append(dict(request.headers))
+        address = request.url
         there = {1: "https://social.example/b", 2: "https://other.example/c"}
         location = there.get(len(sent))
         return (

@@ -14,11 +14,10 @@ import mastodon_exports
 import popinjay
 from popinjay import sources
 from popinjay.errors import SpecError
-from popinjay.options import CollectOptions, FetchOptions
-from popinjay.sources import Access
+from popinjay.network.http_client import HttpClient
+from popinjay.options import CollectOptions
 from popinjay.sources.bluesky.car import Car
 from popinjay.sources.files import byte_source
-from popinjay.sources.network.http_client import HttpClient
 from popinjay.stages.collect import open_specs
 from repositories import bsky_post, write_car
 
@@ -140,10 +139,10 @@ def test_a_client_closes_its_connections() -> None:
             self.closed += 1
 
     left, dropped = Connection(), Connection()
-    with HttpClient(Access(FetchOptions())) as client:
+    with HttpClient() as client:
         client._connections["https", "example.org", 443] = left  # type: ignore[assignment]
     assert left.closed == 1
-    client = HttpClient(Access(FetchOptions()))
+    client = HttpClient()
     client._connections["https", "example.org", 443] = dropped  # type: ignore[assignment]
     del client
     assert dropped.closed == 1

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from popinjay.events import Listener, ignore
+from popinjay.network.http_client import HttpClient
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Author, Post
 
 Resource = TypeVar("Resource", bound=AbstractContextManager[Any])
 Made = TypeVar("Made", bound="Reading")
 FETCH = "fetch"  # the stage that events name while a network is read
+KEPT = "Everything read so far is kept: the same command continues from there."
 
 
 @dataclass
@@ -40,6 +42,15 @@ class Access:
     listener: Listener = ignore  # is told how far it is
     ask: Callable[[str], bool] | None = None  # asks the user for a yes; None if no user is there
     keeps: bool = True  # what is read is kept for the next time
+
+    def client(self) -> HttpClient:
+        """Return a client that reads as these options allow."""
+        return HttpClient(
+            self.listener,
+            stage=FETCH,
+            allow_local=self.options.allow_local,
+            after_failure=KEPT,
+        )
 
 
 UNATTENDED = Access()  # enough for files

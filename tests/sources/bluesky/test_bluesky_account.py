@@ -18,11 +18,11 @@ from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
 from popinjay.events import Event, EventKind
+from popinjay.network import http_client
+from popinjay.network.http_client import HttpClient
 from popinjay.options import CleanOptions, CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
-from popinjay.sources.network import http_client
-from popinjay.sources.network.http_client import HttpClient
 from popinjay.sources.network.mirror import Mirror
 from popinjay.stages.clean import sort_out
 from popinjay.stages.collect import open_specs
@@ -317,7 +317,7 @@ def test_an_update_fetches_new_posts_only(network: Network, tmp_path: Path) -> N
         f"{network.server}/xrpc/com.atproto.repo.listRecords"
         f"?repo={cyd.did}&collection={POST}&limit=100"
     )
-    assert HttpClient(Access(FetchOptions(allow_local=True))).get(newest, etag=etag).status == 304
+    assert HttpClient(allow_local=True).get(newest, etag=etag).status == 304
     since = len(network.asked())
     assert read(tmp_path, "cyd.test")[0] == first
     assert len(lists_asked(network, since)) == 2  # both lists' first page

@@ -15,6 +15,7 @@ import pytest
 
 from popinjay import sources
 from popinjay.errors import NetworkError, PopinjayError, SpecError
+from popinjay.network.http_client import HttpClient, Response
 from popinjay.options import CollectOptions
 from popinjay.post import Post
 from popinjay.sources import UNATTENDED, Reading
@@ -22,7 +23,7 @@ from popinjay.sources.bluesky import account as bluesky
 from popinjay.sources.bluesky.account import Bluesky
 from popinjay.sources.bluesky.identity import Identity, look_up
 from popinjay.sources.bluesky.preferences import Preferences, labels_of
-from popinjay.sources.network.http_client import HttpClient, Response
+from popinjay.sources.source import KEPT
 from repositories import POST, bsky_post, many, write_car
 
 DID = f"did:plc:{'ada2' * 6}"
@@ -45,7 +46,7 @@ class Table(HttpClient):
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        super().__init__(UNATTENDED)
+        super().__init__(after_failure=KEPT)
         self.table = dict(table)
         self.asked = list[str]()
 

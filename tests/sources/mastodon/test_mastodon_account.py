@@ -39,6 +39,7 @@ from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, PopinjayError, SpecError
 from popinjay.events import Event, EventKind
+from popinjay.network import http_client
 from popinjay.options import CollectOptions, FetchOptions
 from popinjay.post import Kind, Post
 from popinjay.sources import Access, Reading
@@ -47,7 +48,7 @@ from popinjay.sources.mastodon import export as mastodon_export
 from popinjay.sources.mastodon import identity
 from popinjay.sources.mastodon.posts import status_of
 from popinjay.sources.mastodon.profile import on_automated_use
-from popinjay.sources.network import http_client, mirror
+from popinjay.sources.network import mirror
 from popinjay.store.run import FETCHED
 from readings import fetch
 

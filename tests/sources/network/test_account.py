@@ -23,7 +23,6 @@ from popinjay.pipeline import inspect
 from popinjay.post import Author, Kind, Post
 from popinjay.sources import Access, registry
 from popinjay.sources.network.account import AccountReading
-from popinjay.sources.network.http_client import HttpClient
 from popinjay.sources.network.mirror import Page, Pages
 from popinjay.store.run import FETCHED, Run, State
 from popinjay.store.stage_table import stage_named
@@ -50,9 +49,7 @@ class Account(AccountReading):
     """The source that reads that account."""
 
     def __init__(self, network: Network, access: Access) -> None:
-        super().__init__(
-            Author("ada@example.social", "Ada", network.bio), HttpClient(access), access
-        )
+        super().__init__(Author("ada@example.social", "Ada", network.bio), access.client(), access)
         self.network = network
         self.refusal = network.refusal
         network.opened += 1

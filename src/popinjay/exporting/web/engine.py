@@ -16,9 +16,7 @@ from pathlib import Path
 
 from popinjay.errors import NetworkError, OptionError
 from popinjay.events import Listener
-from popinjay.options import FetchOptions
-from popinjay.sources.network.http_client import HttpClient
-from popinjay.sources.source import Access
+from popinjay.network.http_client import HttpClient
 from popinjay.store.caches import cache_root
 from popinjay.store.files import atomic_write
 
@@ -141,9 +139,8 @@ def _fetched(listener: Listener, allow_local: bool) -> list[bytes]:
     """Download the package, and return its files. Raises OptionError."""
     registry = os.environ.get(REGISTRY_SETTING, "").strip().rstrip("/") or REGISTRY
     url = f"{registry}/{NAME}/-/{NAME}-{VERSION}.tgz"
-    access = Access(FetchOptions(allow_local=allow_local), listener)
     try:
-        with HttpClient(access) as client:
+        with HttpClient(listener, allow_local=allow_local) as client:
             response = client.get(url, max_bytes=2 * PACKAGE_BYTES, cross_host=True)
     except NetworkError as error:
         raise OptionError(

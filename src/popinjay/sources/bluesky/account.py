@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 from popinjay.errors import NetworkError
+from popinjay.network.http_client import HttpClient, Response, host_of
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Access, reading_of
@@ -36,7 +37,6 @@ from popinjay.sources.bluesky.records import (
 )
 from popinjay.sources.json_values import as_object
 from popinjay.sources.network.account import AccountReading
-from popinjay.sources.network.http_client import HttpClient, Response, host_of
 from popinjay.sources.network.mirror import Page, Pages
 
 NAME = "Bluesky account"
@@ -78,7 +78,7 @@ def read(spec: str, options: CollectOptions, access: Access) -> Bluesky:
     """Look an account up. Raises SpecError if there is none, NetworkError if it can't be read."""
     name = _account_name(spec)
     return reading_of(
-        HttpClient(access), lambda client: Bluesky(look_up(name, client), client, access)
+        access.client(), lambda client: Bluesky(look_up(name, client), client, access)
     )
 
 

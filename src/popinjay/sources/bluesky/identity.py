@@ -20,9 +20,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from popinjay.errors import NetworkError, SpecError
+from popinjay.network.http_client import HttpClient, Response, host_of
 from popinjay.sources.bluesky.records import HANDLE
 from popinjay.sources.json_values import as_line, as_list, as_object
-from popinjay.sources.network.http_client import HttpClient, Response, host_of
 
 PLC_DIRECTORY = "https://plc.directory"
 RESOLVER = "https://public.api.bsky.app"

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from popinjay.errors import NetworkError, SpecError
+from popinjay.network.http_client import HttpClient, Response, host_of
 from popinjay.options import CollectOptions
 from popinjay.post import Author, Post
 from popinjay.sources import Access, reading_of
@@ -40,7 +41,6 @@ from popinjay.sources.mastodon.posts import (
 )
 from popinjay.sources.mastodon.profile import notes_on_account, notes_on_rules
 from popinjay.sources.network.account import AccountReading
-from popinjay.sources.network.http_client import HttpClient, Response, host_of
 from popinjay.sources.network.mirror import Page, Pages, Skip
 
 NAME = "Mastodon account"
@@ -88,7 +88,7 @@ def read(spec: str, options: CollectOptions, access: Access) -> MastodonAccount:
         account, server = look_up(client, name, access)
         return MastodonAccount(account, server, client, access)
 
-    return reading_of(HttpClient(access), open_account)
+    return reading_of(access.client(), open_account)
 
 
 class MastodonAccount(AccountReading):

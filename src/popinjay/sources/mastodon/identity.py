@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from popinjay.errors import NetworkError, SpecError
+from popinjay.network.connection import is_public
+from popinjay.network.http_client import HttpClient, Response, host_of
 from popinjay.sources import Access
 from popinjay.sources.json_values import as_list, as_object
 from popinjay.sources.mastodon.posts import address_of, hostname_of, id_of
-from popinjay.sources.network.connection import is_public
-from popinjay.sources.network.http_client import HttpClient, Response, host_of
 
 _MAX_DOCUMENT = 2**20  # bytes of an account or a WebFinger response
 EXPORT_HINT = (

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from popinjay.errors import NetworkError
+from popinjay.network.http_client import HttpClient, Response
 from popinjay.post import one_line, printable
 from popinjay.sources.json_values import as_line, as_list, as_object
-from popinjay.sources.network.http_client import HttpClient, Response
 from popinjay.text.html_text import to_text
 
 _MAX_RULES = 2**20  # bytes of a server's rules or terms

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from popinjay.errors import NetworkError
 from popinjay.events import Event, EventKind
+from popinjay.network.http_client import HttpClient, host_of
 from popinjay.post import Author, Post
 from popinjay.sources import FETCH, Access, Findings, Reading
 from popinjay.sources.files.container import MAX_AVATAR
-from popinjay.sources.network.http_client import HttpClient, host_of
 from popinjay.sources.network.mirror import Mirror, Pages, Skip
 from popinjay.store.files import atomic_write, storage_errors
 

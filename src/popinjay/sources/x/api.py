@@ -20,13 +20,13 @@ from urllib.parse import urlsplit
 
 from popinjay.errors import NetworkError, SpecError
 from popinjay.events import Event, EventKind
+from popinjay.network.http_client import Response
 from popinjay.options import CollectOptions
 from popinjay.post import Author, read_json
 from popinjay.sources import FETCH, Access
 from popinjay.sources.network.account import AccountReading
-from popinjay.sources.network.connection import KEPT
-from popinjay.sources.network.http_client import HttpClient, Response
 from popinjay.sources.network.mirror import Page, Pages, Skip
+from popinjay.sources.source import KEPT
 from popinjay.sources.x.api_responses import (
     CONSOLE,
     Account,
@@ -121,7 +121,7 @@ class XApi(AccountReading):
     """One account, known by its handle until it is looked up."""
 
     def __init__(self, handle: str, server: str, key: str, access: Access) -> None:
-        super().__init__(Author(handle, url=f"https://x.com/{handle}"), HttpClient(access), access)
+        super().__init__(Author(handle, url=f"https://x.com/{handle}"), access.client(), access)
         self._server = server
         self._key = key
         self._timeline = Timeline(self, Account("", self.author), access.options.x_posts)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from popinjay.errors import NetworkError, SpecError
+from popinjay.network.http_client import Response
 from popinjay.post import Author, Post, printable, unescape
 from popinjay.sources.json_values import as_line, as_list, as_object, as_text
-from popinjay.sources.network.connection import KEPT
-from popinjay.sources.network.http_client import Response
+from popinjay.sources.source import KEPT
 from popinjay.sources.x.post import as_number, kind_of, lang_of, links_of, time_of, whole_text
 
 CONSOLE = "console.x.com"

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  # the longest pause within a response
-KEPT = "Everything read so far is kept: the same command continues from there."
 
 
 class TransientError(Exception):
     """A failure that a retry may get past; its text is the reason."""
 
 
-def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConnection:
+def connect(
+    scheme: str, host: str, port: int, *, allow_local: bool, after_failure: str = ""
+) -> HTTPConnection:
     """Connect to the first reachable address of a host, or through the environment's HTTPS proxy.
 
     Args:
@@ -36,6 +37,7 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
         host: the server's name or IP address.
         port: the server's port.
         allow_local: whether addresses on this machine or in a local network are allowed.
+        after_failure: a sentence on what a failure leaves behind, for the hints of errors.
 
     Raises NetworkError if the host is not allowed or its certificate is invalid, TransientError if
     a retry may help.
@@ -48,7 +50,9 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
     if proxy:
         endpoints = [(proxy.host, proxy.port)]
     else:
-        endpoints = [(address, port) for address in _addresses(host, port, allow_local)]
+        endpoints = [
+            (address, port) for address in _addresses(host, port, allow_local, after_failure)
+        ]
     for address, endpoint_port in endpoints:
         if scheme == "https":  # the address is the checked one, the certificate is for the name
             connection: HTTPConnection = HTTPSConnection(
@@ -81,7 +85,7 @@ def connect(scheme: str, host: str, port: int, *, allow_local: bool) -> HTTPConn
     raise TransientError(describe_error(last_error)) from last_error
 
 
-def _addresses(host: str, port: int, allow_local: bool) -> list[str]:
+def _addresses(host: str, port: int, allow_local: bool, after_failure: str) -> list[str]:
     """Resolve a host. Raises NetworkError if an address is local and that is not allowed."""
     try:
         addresses = [str(ipaddress.ip_address(host))]
@@ -97,7 +101,7 @@ def _addresses(host: str, port: int, allow_local: bool) -> list[str]:
                 raise TransientError("its address can't be looked up") from error
             raise NetworkError(
                 f"There is no server {host!r}, or this machine is offline.",
-                f"Check the name and the connection. {KEPT}",
+                f"Check the name and the connection. {after_failure}".strip(),
             ) from error
         addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
     for address in addresses:

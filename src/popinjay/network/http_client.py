@@ -4,6 +4,9 @@ It keeps one connection per host and identifies itself in every request. It hono
 (`Retry-After` and the various reset headers) with a countdown, and retries a failing server a few
 times. Responses are bounded in size and duration, redirects in number and target. Addresses on this
 machine or in a local network are refused unless the user allows them (see `connection`).
+
+A request with a body is sent once: whether a failing server has done what it was asked for is not
+known, so the caller decides whether it may be sent again.
 """
 
 from __future__ import annotations
@@ -24,9 +27,8 @@ from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from popinjay import __version__
 from popinjay.errors import NetworkError
-from popinjay.events import Event, EventKind
-from popinjay.sources import FETCH, Access
-from popinjay.sources.network.connection import KEPT, TransientError, connect, describe_error
+from popinjay.events import Event, EventKind, Listener, ignore
+from popinjay.network.connection import TransientError, connect, describe_error
 from popinjay.text.quantities import duration
 
 if TYPE_CHECKING:
@@ -74,15 +76,51 @@ class Response:
             raise ValueError("nested too deep") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it changes nothing, and may be sent again."""
+        return self.method == "GET"
+
+
 class HttpClient:
-    """Sends GET requests over one connection per host. Every method raises NetworkError.
+    """Sends requests over one connection per host. Every method raises NetworkError.
 
     A context manager, which closes the connections; it can be used again afterwards.
     """
 
-    def __init__(self, access: Access) -> None:
-        self._allow_local = access.options.allow_local
-        self._listener = access.listener
+    def __init__(
+        self,
+        listener: Listener = ignore,
+        *,
+        stage: str = "fetch",
+        allow_local: bool = False,
+        user_agent: str = USER_AGENT,
+        after_failure: str = "",
+    ) -> None:
+        """Prepare a client; nothing is connected yet.
+
+        Args:
+            listener: Is told how long a busy server is waited for.
+            stage: The stage that those events name.
+            allow_local: Whether servers on this machine or in a local network are allowed, and
+                connections to them without encryption.
+            user_agent: What the client says that it is.
+            after_failure: A sentence on what a failure leaves behind, for the hints of errors.
+        """
+        self._allow_local = allow_local
+        self._listener = listener
+        self._stage = stage
+        self._user_agent = user_agent
+        self._after_failure = after_failure
         self._connections: dict[_Endpoint, HTTPConnection] = {}
 
         # For a caller that drops it without closing it, as with tempfile.TemporaryDirectory.
@@ -124,12 +162,13 @@ class HttpClient:
         """
         url = f"{url}?{urlencode(query)}" if query else url
         sent = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
+        request = _Request("GET", url, sent)
         problem = ""
         attempts = MAX_ATTEMPTS if retry else 1
         for attempt in range(attempts):
             pause = 0.0
             try:
-                response = self._follow_redirects(url, sent, max_bytes, cross_host)
+                response = self._follow_redirects(request, max_bytes, cross_host)
             except TransientError as error:
                 problem = str(error)
             else:
@@ -145,8 +184,39 @@ class HttpClient:
             if attempt < attempts - 1:
                 self._wait(host_of(url), max(pause, FIRST_WAIT * 2**attempt), problem)
         raise NetworkError(
-            f"{host_of(url)} can't be read now: {problem}.", f"Try again later. {KEPT}"
+            f"{host_of(url)} can't be read now: {problem}.", self._hint("Try again later.")
         )
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        value: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> Response:
+        """Send one request that may change something, with a JSON value or without a body.
+
+        It is sent once, and no redirect is followed. Raises NetworkError if there is no response:
+        the request may then have arrived or not.
+        """
+        body = None if value is None else json.dumps(value, ensure_ascii=False).encode()
+        sent = {**(headers or {}), **({"Content-Type": "application/json"} if body else {})}
+        try:
+            return self._request(_Request(method, url, sent, body), max_bytes)
+        except TransientError as error:
+            raise NetworkError(
+                f"{host_of(url)} can't be reached now: {error}.", self._hint("Try again later.")
+            ) from error
+
+    def wait_as_asked(self, response: Response, problem: str = "it is busy") -> None:
+        """Wait as long as a response's headers ask for, with a countdown.
+
+        Raises NetworkError if that is too long.
+        """
+        pause = _requested_pause(response.headers, time.time())
+        self._wait(host_of(response.url), max(pause, FIRST_WAIT), problem)
 
     def json(
         self, url: str, query: Mapping[str, str] | None = None, **options: Any
@@ -165,23 +235,26 @@ class HttpClient:
                 if last:
                     raise NetworkError(
                         f"{host_of(url)} answered with something that is not JSON.",
-                        f"It may be broken, or not the right kind of server. {KEPT}",
+                        self._hint("It may be broken, or not the right kind of server."),
                     ) from error
         raise AssertionError
+
+    def _hint(self, advice: str = "") -> str:
+        return f"{advice} {self._after_failure}".strip()
 
     # waiting
 
     def _wait(self, host: str, seconds: float, problem: str) -> None:
         """Wait, reporting a countdown."""
         if seconds > MAX_WAIT:
-            raise NetworkError(f"{host} asks to come back in {duration(seconds)}.", KEPT)
+            raise NetworkError(f"{host} asks to come back in {duration(seconds)}.", self._hint())
         if seconds >= 5:
             note = f"{host}: {problem}; continuing in {duration(seconds)}."
-            self._listener(Event(FETCH, EventKind.NOTE, note))
+            self._listener(Event(self._stage, EventKind.NOTE, note))
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             countdown = Event(
-                FETCH,
+                self._stage,
                 EventKind.PROGRESS,
                 f"waiting for {host}",
                 done=seconds - left,
@@ -194,11 +267,10 @@ class HttpClient:
 
     # one request
 
-    def _follow_redirects(
-        self, url: str, headers: Mapping[str, str], max_bytes: int, cross_host: bool
-    ) -> Response:
+    def _follow_redirects(self, request: _Request, max_bytes: int, cross_host: bool) -> Response:
+        url, headers = request.url, request.headers
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._request(url, headers, max_bytes)
+            response = self._request(_Request(request.method, url, headers), max_bytes)
             location = response.headers.get("location", "")
             if response.status not in _REDIRECT or not location:
                 return response
@@ -220,21 +292,28 @@ class HttpClient:
             "Try again later, or read the account from an export.",
         )
 
-    def _request(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Response:
-        """Send one request, on a new connection if the server has closed the one kept open."""
-        parts = self._checked_url(url)
+    def _request(self, request: _Request, max_bytes: int) -> Response:
+        """Send one request, on a new connection if the server has closed the one kept open.
+
+        One with a body gets a new connection at once: it must not be sent twice.
+        """
+        parts = self._checked_url(request.url)
         default_port = 443 if parts.scheme == "https" else 80
         endpoint = (parts.scheme, parts.hostname or "", parts.port or default_port)
-        if endpoint in self._connections:
+        if endpoint in self._connections and request.is_safe:
             try:
-                return self._exchange(endpoint, parts, headers, max_bytes)
+                return self._exchange(endpoint, parts, request, max_bytes)
             except TransientError:
                 pass
-        self._connections[endpoint] = connect(*endpoint, allow_local=self._allow_local)
-        return self._exchange(endpoint, parts, headers, max_bytes)
+        if former := self._connections.pop(endpoint, None):
+            former.close()
+        self._connections[endpoint] = connect(
+            *endpoint, allow_local=self._allow_local, after_failure=self._after_failure
+        )
+        return self._exchange(endpoint, parts, request, max_bytes)
 
     def _exchange(
-        self, endpoint: _Endpoint, parts: SplitResult, headers: Mapping[str, str], max_bytes: int
+        self, endpoint: _Endpoint, parts: SplitResult, request: _Request, max_bytes: int
     ) -> Response:
         from http.client import HTTPException
 
@@ -246,19 +325,21 @@ class HttpClient:
         target = f"{path}?{parts.query}" if parts.query else path
         sent = {
             "Host": parts.netloc.rpartition("@")[2],
-            "User-Agent": USER_AGENT,
+            "User-Agent": self._user_agent,
             "Accept-Encoding": "gzip",
-            **headers,
+            **request.headers,
         }
         try:
             with _deadline(RESPONSE_SECONDS, connection) as expired:
-                connection.request("GET", target, headers=sent, preload_content=False)
+                connection.request(
+                    request.method, target, request.body, headers=sent, preload_content=False
+                )
                 response = connection.getresponse()
                 body = bytearray()
                 while chunk := response.read1(_CHUNK):
                     body += chunk
                     if len(body) > max_bytes:
-                        raise _too_large(endpoint[1], max_bytes)
+                        raise self._too_large(endpoint[1], max_bytes)
                 complete = True
         except (HTTPException, HTTPError, OSError, ValueError) as error:
             timed_out = expired.is_set() or isinstance(error, TimeoutError)
@@ -277,6 +358,13 @@ class HttpClient:
             response.status,
             {name.lower(): value for name, value in response.headers.items()},
             bytes(body),
+        )
+
+    def _too_large(self, host: str, max_bytes: int) -> NetworkError:
+        return NetworkError(
+            f"{host} sends more than {max_bytes / 2**20:,.0f} MB in one response, "
+            "which no such server does.",
+            self._hint(),
         )
 
     def _checked_url(self, url: str) -> SplitResult:
@@ -327,14 +415,6 @@ def _redirect_target(url: str, location: str) -> str:
             "Don't continue unless you know why.",
         )
     return target
-
-
-def _too_large(host: str, max_bytes: int) -> NetworkError:
-    return NetworkError(
-        f"{host} sends more than {max_bytes / 2**20:,.0f} MB in one response, "
-        "which no such server does.",
-        KEPT,
-    )
 
 
 def _requested_pause(headers: Mapping[str, str], now: float) -> float:

@@ -20,12 +20,10 @@ import pytest
 
 from popinjay.errors import NetworkError
 from popinjay.events import Event, EventKind
-from popinjay.options import FetchOptions
-from popinjay.sources import Access
-from popinjay.sources.network import connection as connecting
-from popinjay.sources.network import http_client
-from popinjay.sources.network.connection import is_public
-from popinjay.sources.network.http_client import HttpClient
+from popinjay.network import connection as connecting
+from popinjay.network import http_client
+from popinjay.network.connection import is_public
+from popinjay.network.http_client import HttpClient
 
 # Path, headers, connection; whether to keep the connection.
 Script = Callable[[str, dict[str, str], socket.socket], bool]
@@ -117,7 +115,7 @@ def heard() -> list[Event]:
 
 @pytest.fixture
 def local(heard: list[Event]) -> Iterator[HttpClient]:
-    asking = HttpClient(Access(FetchOptions(allow_local=True), heard.append))
+    asking = HttpClient(heard.append, allow_local=True, after_failure="What was read is kept.")
     yield asking
     asking.close()
 
@@ -435,7 +433,7 @@ def test_redirects_lead_to_no_private_address_and_no_file(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     server = serve(lambda path, headers, stream: answer(stream, b"", "302 Found", Location=there))
-    asking = HttpClient(Access())
+    asking = HttpClient()
     # The test's server counts as public.
     monkeypatch.setattr(connecting, "is_public", lambda address: address == "127.0.0.1")
     monkeypatch.setattr(
@@ -502,7 +500,7 @@ def test_public_addresses_are_public(address: str) -> None:
     ],
 )
 def test_private_addresses_need_permission(address: str) -> None:
-    asking = HttpClient(Access())
+    asking = HttpClient()
     with pytest.raises(NetworkError, match="on this machine or in a local network") as raised:
         asking.get(address)
     assert "--allow-local" in raised.value.hint
@@ -510,7 +508,7 @@ def test_private_addresses_need_permission(address: str) -> None:
 
 def test_unencrypted_requests_are_refused() -> None:
     with pytest.raises(NetworkError, match="not be encrypted"):
-        HttpClient(Access()).get("http://example.social/")
+        HttpClient().get("http://example.social/")
 
 
 # TLS
@@ -571,7 +569,7 @@ def test_no_message_contains_the_password_of_a_proxy(
     monkeypatch.setenv("HTTPS_PROXY", named)
     monkeypatch.delenv("https_proxy", raising=False)
     with pytest.raises(NetworkError, match="HTTPS_PROXY is not a valid proxy address") as caught:
-        HttpClient(Access()).get("https://example.social/")
+        HttpClient().get("https://example.social/")
     assert "S3CRET" not in f"{caught.value} {caught.value.hint}"
 
 
@@ -630,5 +628,5 @@ def test_the_proxy_of_the_environment_is_used(
     assert len(proxy.asked) == 1
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(NetworkError, match="in a local network"):
-        HttpClient(Access()).get("https://10.0.0.1/")
+        HttpClient().get("https://10.0.0.1/")
     local.close()

@@ -1,0 +1,1 @@
+"""Talking to servers: checked addresses, bounded responses, rate limits, retries."""
