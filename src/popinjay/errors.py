@@ -13,6 +13,11 @@
     ├── TrainingError        training cannot continue
     ├── PictureError         the picture cannot be drawn
     ├── PublishError         a persona cannot, or must not, be published there
+    ├── QueueError           a draft is not there, or not in the state that it was thought to be
+    │   └── QueueBusy        another process is changing the queue
+    ├── PostingError         a bot cannot, or must not, post
+    │   ├── NothingDue       there is nothing to post now
+    │   └── LoginError       an account does not accept the login
     ├── StorageError         the disk is full, or cannot be written
     ├── OutOfMemory          memory ran out
     └── OutputLost           standard output cannot be written
@@ -116,6 +121,26 @@ class PictureError(PopinjayError):
 
 class PublishError(PopinjayError):
     """A persona cannot, or must not, be published there."""
+
+
+class QueueError(PopinjayError):
+    """A draft is not there, or not in the state that it was thought to be."""
+
+
+class QueueBusy(QueueError):
+    """Another process is changing the queue."""
+
+
+class PostingError(PopinjayError):
+    """A bot cannot, or must not, post."""
+
+
+class NothingDue(PostingError):
+    """There is nothing to post now: nothing approved, or no slot yet."""
+
+
+class LoginError(PostingError):
+    """An account does not accept the login."""
 
 
 class StorageError(PopinjayError):
