@@ -539,6 +539,27 @@ class SayOptions(Checked):
             top_p=sampling.top_p if self.top_p is None else self.top_p,
         )
 
+    def to_repeat(self) -> dict[str, Any]:
+        """Return what samples the same posts again: all that is not the default, but not `n`."""
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default and field.name != "n"
+        }
+        return {"temperature": self.temperature, **changed}
+
+
+@dataclass(frozen=True)
+class QueueOptions(Checked):
+    """Where drafts are to be posted."""
+
+    for_: str | None = option(
+        None,
+        "The network that drafts are written for, which decides how long they may be. Default: they"
+        " fit all of them.",
+        choices=("bsky", "mastodon"),
+    )
+
 
 # The options by which posts are steered while they are sampled; by default they change nothing.
 DIALS = ("strength", "length", "emoji", "hashtags")
@@ -611,6 +632,72 @@ class ExportOptions(Checked):
         metavar="TYPE",
     )
     force: bool = option(False, "Replace a folder that popinjay exported before.")
+
+
+@dataclass(frozen=True)
+class BotOptions(Checked):
+    """How a persona posts. What is given is kept in its queue, for all later posts."""
+
+    every: str = option(
+        "6h",
+        "A post at most this often, in slots that begin where quiet hours end: such as 90m, 6h"
+        " or 1d, an hour at least. A slot in which nothing could be posted is not made up for.",
+        metavar="TIME",
+    )
+    quiet_hours: str = option(
+        "23:00-07:00",
+        "When nothing is posted, on the clock of the time zone; none: post at all hours.",
+        metavar="FROM-TO",
+    )
+    time_zone: str = option(
+        "",
+        "Where those clocks are, such as Europe/Berlin. Default: this machine's time zone.",
+        metavar="ZONE",
+    )
+    jitter: str = option(
+        "20m",
+        "How much later than a slot's beginning a post may come, at random; 0m: not at all.",
+        metavar="TIME",
+    )
+    per_day: int | None = option(
+        None,
+        "The most posts within 24 hours. Default: 6, which is also the most that is allowed.",
+        least=1,
+        most=6,
+        metavar="COUNT",
+    )
+    language: str = option(
+        "",
+        "The language of its posts, such as en or pt-BR, for those that don't say it themselves.",
+        metavar="CODE",
+    )
+    warning: str = option(
+        "",
+        "A content warning above each post that has none of its own.",
+        metavar="TEXT",
+    )
+    visibility: str = option(
+        "unlisted",
+        "Who sees its posts, on Mastodon: everyone, everyone but on no public timeline, or"
+        " followers only.",
+        choices=("public", "unlisted", "private"),
+    )
+    mentions: bool = option(
+        False,
+        "Leave @names and #tags in posts as they are, so that they notify and are found. Otherwise"
+        " they are written so that they do neither.",
+    )
+    auto: bool = option(
+        False,
+        "Post drafts that nobody has approved, when no approved one is left: only for your own"
+        " words and fictional authors, with --per-day, and the profile has to say so.",
+    )
+    operator: str = option(
+        "",
+        "Who answers for the bot, as its profile says it: a name, an account or an address."
+        " Default: the persona's --contact, or its author for your own words.",
+        metavar="WHO",
+    )
 
 
 @dataclass(frozen=True)
