@@ -106,7 +106,7 @@ def checked(options: SayOptions, to: QueueOptions) -> SayOptions:
     if options.max_chars > most:
         where = "all networks" if to.for_ is None else NETWORKS[to.for_].name
         raise OptionError(
-            f"max_chars can't be {options.max_chars}: a post may have {most} on {where}.",
+            f"max_chars can't be {options.max_chars}: a post may have {most} to fit {where}.",
             "Make it smaller, or choose the network that it is for: for_='mastodon'.",
             ["max_chars", "for_"],
             page_hint="Make it smaller, or choose the network that it is for.",
