@@ -296,14 +296,16 @@ def test_two_accounts_of_one_persona(bot: Bot) -> None:
     with pytest.raises(NotSettled):
         post_next(bot.run, None, poster)
     other.is_locked_out = True
-    posted = post_next(bot.run, None, bot.later(hours=6) and poster)
+    bot.later(hours=6)
+    posted = post_next(bot.run, None, poster)
     assert posted.draft is not None
     assert posted.draft.text == SECOND
     assert "stays as it is" in bot.notes()
     assert "close" in other.asked
     other.is_locked_out = False
+    bot.later(hours=6)
     with pytest.raises(NothingDue):
-        post_next(bot.run, None, bot.later(hours=6) and poster)
+        post_next(bot.run, None, poster)
         post_next(bot.run, None, poster)
     assert other.texts() == [FIRST]
     assert bot.states() == ["posted", "posted"]

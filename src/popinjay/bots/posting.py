@@ -66,6 +66,25 @@ def post_next(
             return _Turn(queue, accounts, poster).take()
 
 
+def prepare(run: Run, account: PostingAccount | str | None, poster: Poster) -> str | None:
+    """Check whether a persona may post to an account, and ask its user what is to be asked.
+
+    Returns the account's name; None if several are logged in and each draft names its own. Raises
+    as `post_next` does.
+    """
+    with Queue(run) as queue, Accounts(poster, queue, account) as accounts:
+        chosen = bot_settings.kept(queue)
+        manners.check_whose(run, auto=chosen.auto)
+        drafts = queue.drafts(DraftState.APPROVED)
+        if account is None and any(draft.account for draft in drafts):
+            return None
+        opened = accounts.wanted() or accounts.named(None)
+        manners.check_account(run, opened, chosen, poster.consent)
+        rules = manners.check_rules(queue, opened, poster.consent)
+        manners.within_rules(chosen, rules, opened.server)
+        return opened.name
+
+
 @contextmanager
 def _one_poster(run: Run) -> Iterator[None]:
     """Hold the lock of posting. Raises QueueBusy if another process holds it."""
