@@ -17,6 +17,8 @@
     │   └── QueueBusy        another process is changing the queue
     ├── PostingError         a bot cannot, or must not, post
     │   ├── NothingDue       there is nothing to post now
+    │   ├── DraftRefused     the network refused a draft, or it can't be posted as it is
+    │   ├── NotSettled       it is not known yet whether a draft was posted
     │   └── LoginError       an account does not accept the login
     ├── StorageError         the disk is full, or cannot be written
     ├── OutOfMemory          memory ran out
@@ -137,6 +139,14 @@ class PostingError(PopinjayError):
 
 class NothingDue(PostingError):
     """There is nothing to post now: nothing approved, or no slot yet."""
+
+
+class DraftRefused(PostingError):
+    """The network refused a draft, or it can't be posted as it is. Others may be posted."""
+
+
+class NotSettled(PostingError):
+    """It is not known yet whether a draft was posted. It is looked for before anything else."""
 
 
 class LoginError(PostingError):
