@@ -8,7 +8,6 @@ from pydantic import BaseModel
 
 from popinjay.bots.manners import check_whose
 from popinjay.errors import PostingError
-from popinjay.server.errors import sentences
 from popinjay.store.post_queue import Draft, DraftState, Queue, has_queue
 from popinjay.store.run import Run
 
@@ -89,5 +88,5 @@ def cannot_post(run: Run) -> str:
     try:
         check_whose(run)
     except PostingError as error:
-        return sentences(error.message, error.page_hint)
+        return error.message
     return ""

@@ -1,23 +1,18 @@
 // The screen "What it may post": one draft at a time to decide about, and what becomes of the others.
 
 import { get, personaPath, post } from "./api.js";
-import { announce, el, errorBox, fill, remember, remembered } from "./dom.js";
+import { announce, el, errorBox, fill } from "./dom.js";
 import { header, load } from "./persona.js";
-import { DraftCard } from "./queue_card.js";
 import { Bot } from "./queue_bot.js";
+import { DraftCard } from "./queue_card.js";
+import { Choices, DECISIONS } from "./queue_choices.js";
 import { QueueLists } from "./queue_lists.js";
 import { QueueWriter } from "./queue_write.js";
 import { count, plural } from "./words.js";
 
 const LOADED = 60; // drafts at once
 const FEW = 5; // of them left, when more are loaded
-/** What can be decided: the label, its keys, and what is said afterwards. */
-const DECISIONS = {
-  reject: ["No", ["n", "ArrowLeft"], "Rejected."],
-  edit: ["Edit", ["e"], "Approved as edited."],
-  later: ["Later", ["l"], "Put off."],
-  approve: ["Yes", ["y", "ArrowRight"], "Approved."],
-};
+/** The states, as they are counted. */
 const COUNTS = {
   draft: "to decide",
   approved: "approved",
@@ -51,14 +46,15 @@ class QueueView {
       check: (text) => post(this.path("check"), { text }, signal),
       save: (text) => this.decide("edit", { text }),
       swipe: (action) => this.decide(action),
+      changed: () => this.updateChoices(),
     });
+    this.choices = new Choices((action) => this.choose(action), signal);
     this.writer = new QueueWriter(persona, signal, () => this.load());
     this.lists = new QueueLists(persona, signal, (id, action, since) =>
       this.act(() => post(this.path(`${id}/${action}`), since ? { since } : {})),
     );
     this.bot = new Bot(persona, signal, () => this.load());
     this.layOut();
-    document.addEventListener("keydown", (event) => this.press(event), { signal });
     // Another window may have decided meanwhile.
     addEventListener("focus", () => this.load().catch(() => {}), { signal });
   }
@@ -68,21 +64,6 @@ class QueueView {
   }
 
   layOut() {
-    this.buttons = Object.entries(DECISIONS).map(([action, [label, keys]]) =>
-      this.button(action, label, keys, () => this.choose(action)),
-    );
-    this.undoButton = this.button("undo", "Undo", ["u"], () => this.undo());
-    this.keys = el("input", {
-      type: "checkbox",
-      id: "keys",
-      checked: remembered("queue-keys") !== "off",
-      onchange: () => remember("queue-keys", this.keys.checked ? "on" : "off"),
-    });
-    this.deciding = el(
-      "div",
-      { class: "choices-of-draft", role: "group", "aria-label": "Decide" },
-      this.buttons,
-    );
     this.element = el(
       "div",
       {},
@@ -95,31 +76,11 @@ class QueueView {
         { class: "deciding", "aria-label": "To decide" },
         this.card.element,
         this.empty,
-        this.deciding,
-        el(
-          "div",
-          { class: "below-card" },
-          this.undoButton,
-          el("label", { for: "keys", class: "keys" }, this.keys, "Keys decide"),
-        ),
+        this.choices.element,
         this.writer.element,
       ),
       this.bot.element,
       this.lists.element,
-    );
-  }
-
-  button(action, label, keys, work) {
-    return el(
-      "button",
-      {
-        type: "button",
-        class: `decide ${action}`,
-        "aria-keyshortcuts": keys.map((key) => key.replace(/^.$/u, (one) => one.toUpperCase())).join(" "),
-        onclick: work,
-      },
-      label,
-      el("kbd", { "aria-hidden": "true" }, keys[0]),
     );
   }
 
@@ -138,7 +99,8 @@ class QueueView {
   }
 
   forbidden(reason) {
-    return el("p", { class: "notice" }, reason, " You can choose all the same.");
+    const words = reason.replace(/\.$/u, "");
+    return el("p", { class: "notice" }, `${words}, though you can choose all the same.`);
   }
 
   /** Load what follows from the decisions: when what goes out, and the lists. */
@@ -153,7 +115,7 @@ class QueueView {
     fill(
       this.counts,
       rows.map(([state, words]) =>
-        el("li", { class: state }, el("b", {}, count(counts[state])), ` ${words}`),
+        el("li", { "data-state": state }, el("b", {}, count(counts[state])), ` ${words}`),
       ),
     );
   }
@@ -162,13 +124,21 @@ class QueueView {
     const [draft] = this.drafts;
     const hadFocus = this.card.element.contains(document.activeElement);
     this.card.show(draft ?? null);
-    this.deciding.hidden = !draft;
-    this.undoButton.disabled = !this.done.length;
+    this.updateChoices();
+    this.writer.setEmpty(!draft);
     this.empty.hidden = Boolean(draft);
     if (!draft) this.showNothing();
     const lost = !document.activeElement || document.activeElement === document.body;
     if (this.element.isConnected && (hadFocus || (lost && this.done.length)))
       (draft ? this.card.element : this.empty).focus({ preventScroll: true });
+  }
+
+  updateChoices() {
+    this.choices.update({
+      hasDraft: this.drafts.length > 0,
+      isEdited: Boolean(this.card.isEdited),
+      canUndo: this.done.length > 0,
+    });
   }
 
   /** Say what to do next. */
@@ -189,7 +159,8 @@ class QueueView {
   }
 
   choose(action) {
-    if (action === "edit") this.card.edit();
+    if (action === "undo") this.undo();
+    else if (action === "edit") this.card.edit();
     else this.decide(action);
   }
 
@@ -248,17 +219,5 @@ class QueueView {
     } finally {
       this.isBusy = false;
     }
-  }
-
-  press(event) {
-    const isTyping = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog");
-    const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
-    if (isTyping || hasModifier || !this.keys.checked || event.repeat) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const action = Object.keys(DECISIONS).find((one) => DECISIONS[one][1].includes(key));
-    if (key !== "u" && !action) return;
-    event.preventDefault();
-    if (key === "u") this.undo();
-    else if (!this.card.isEdited) this.choose(action);
   }
 }

@@ -64,9 +64,8 @@ export class Bot {
       get(this.path("calendar?days=7"), this.signal),
       get("/api/accounts", this.signal).catch(() => ({ accounts: [] })),
     ]);
-    const free = calendar.days.flatMap(({ slots }) => slots).length;
     this.note.textContent = counts.approved
-      ? `${free} slots in the next days, on the clock of ${calendar.time_zone}. Nothing is posted unless popinjay bot or a timer runs, or you press the button below.`
+      ? `On the clock of ${calendar.time_zone}, while popinjay bot runs or a timer has it post.`
       : "Approve drafts, and they take these slots in their order.";
     fill(
       this.strip,
@@ -83,7 +82,12 @@ export class Bot {
   }
 
   showPosting(accounts, approved) {
-    if (this.posting.contains(document.activeElement)) return;
+    const names = accounts.map(({ name }) => name).join(" ");
+    if (this.postButton && names === this.names) {
+      this.postButton.disabled = !approved;
+      return;
+    }
+    this.names = names;
     if (!accounts.length) {
       fill(
         this.posting,
@@ -109,10 +113,10 @@ export class Bot {
       actionHandler(button, this.errors, async () => {
         const { draft } = await post(this.path("post"), { account: which.value });
         announce(draft ? "Posted." : "Nothing new was posted.");
-        button.blur();
         await this.onPosted();
       }),
     );
+    this.postButton = button;
     fill(this.posting, el("div", { class: "line" }, which, button));
   }
 
@@ -206,7 +210,7 @@ const dayRow = ({ day, slots }, quiet) => {
     el(
       "p",
       { class: "aside" },
-      taken.length ? taken.map(({ clock }) => clock).join(" · ") : slots.length ? "free" : "full",
+      taken.length ? taken.map(({ clock }) => clock).join(" · ") : slots.length ? "free" : "no slot",
     ),
   );
 };

@@ -9,14 +9,14 @@ const TYPED_AFTER = 120; // milliseconds that typing has to rest before the text
 const OUT = 180; // milliseconds in which a card leaves
 
 export class DraftCard {
-  /** `work` checks a text, saves an edited one, and takes the action of a swipe. */
+  /** `work` checks a text, saves an edited one, takes a swipe, and hears when editing begins. */
   constructor(persona, work) {
     this.work = work;
     this.draft = null;
     this.text = el("p", { class: "text", dir: "auto" });
     this.place = el("div", { class: "place" });
     this.lengths = el("p", { class: "aside lengths" });
-    this.warnings = el("ul", { class: "warnings", role: "status" });
+    this.warnings = el("div", { class: "warnings", role: "status" });
     this.element = el(
       "article",
       { class: "draft", tabindex: "-1", "aria-label": "Draft" },
@@ -51,7 +51,7 @@ export class DraftCard {
     if (isSame) return;
     this.element.setAttribute("aria-label", `Draft ${draft.id}`);
     fill(this.lengths, "\u00a0");
-    fill(this.warnings, draft.error ? el("li", {}, draft.error) : null);
+    this.warn(draft.error ? [draft.error] : []);
     this.check(draft.text);
   }
 
@@ -71,9 +71,13 @@ export class DraftCard {
       ]),
     );
     const told = this.draft?.error && !this.isEdited ? [this.draft.error] : [];
+    this.warn([...told, ...found.warnings]);
+  }
+
+  warn(sentences) {
     fill(
       this.warnings,
-      [...told, ...found.warnings].map((words) => el("li", { dir: "auto" }, words)),
+      sentences.map((words) => el("p", { dir: "auto" }, words)),
     );
   }
 
@@ -116,6 +120,7 @@ export class DraftCard {
       ),
     );
     this.area.focus();
+    this.work.changed();
   }
 
   save() {
@@ -126,6 +131,7 @@ export class DraftCard {
     this.isEdited = false;
     fill(this.place, this.text);
     this.check(this.draft.text);
+    this.work.changed();
     this.element.focus({ preventScroll: true });
   }
 

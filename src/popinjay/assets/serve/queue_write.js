@@ -27,9 +27,22 @@ export class QueueWriter {
   }
 
   setBusy(isBusy) {
-    this.button.textContent = isBusy ? "Stop" : `Write ${MORE} more`;
+    this.isBusy = isBusy;
+    this.label();
     this.bar.hidden = !isBusy;
     this.bar.removeAttribute("value");
+  }
+
+  /** Say whether there is nothing to decide about: then writing is what to do next. */
+  setEmpty(isEmpty) {
+    this.isEmpty = isEmpty;
+    this.label();
+  }
+
+  label() {
+    const more = this.isEmpty ? `Write ${MORE} posts` : `Write ${MORE} more`;
+    this.button.textContent = this.isBusy ? "Stop" : more;
+    this.button.classList.toggle("main", Boolean(this.isEmpty) && !this.isBusy);
   }
 
   async press() {
