@@ -51,7 +51,10 @@ class QueueView {
     this.choices = new Choices((action) => this.choose(action), signal);
     this.writer = new QueueWriter(persona, signal, () => this.load());
     this.lists = new QueueLists(persona, signal, (id, action, since) =>
-      this.act(() => post(this.path(`${id}/${action}`), since ? { since } : {})),
+      this.act(async () => {
+        await post(this.path(`${id}/${action}`), since ? { since } : {});
+        await this.load();
+      }),
     );
     this.bot = new Bot(persona, signal, () => this.load());
     this.layOut();
