@@ -234,7 +234,7 @@ with Queue(Run(Path(sys.argv[1]))) as queue:
     size = queue.path.stat().st_size + 3000
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     for change in (
-        lambda: queue.move(1, DraftState.APPROVED, DraftState.SENDING, content={"text": "x" * 9000}),
+        lambda: queue.move(1, DraftState.APPROVED, DraftState.SENDING, content={"": "x" * 9000}),
         lambda: queue.add([("x" * 900, {})] * 20),
         lambda: queue.replace_text(2, DraftState.DRAFT, "x" * 9000),
     ):
