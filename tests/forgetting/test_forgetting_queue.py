@@ -86,7 +86,7 @@ def test_drafts_in_every_state_go_and_those_posted_keep_their_address(run: Run) 
 def test_with_an_author_all_drafts_go(run: Run) -> None:
     with run.file("posts.jsonl").open("a") as file:
         file.write(json.dumps(Post("1000000002", "bob", "no lamps").to_json()) + "\n")
-    rows = [{"handle": name, "posts": 2, "left_out": {}} for name in ("ada", "bob")]
+    rows: list[object] = [{"handle": name, "posts": 2, "left_out": {}} for name in ("ada", "bob")]
     run.file("authors.json").write_text(json.dumps(rows))
     put(run, DraftState.APPROVED, "anything at all")
     posted = put(run, DraftState.POSTED, "anything else", url="https://b/1")
