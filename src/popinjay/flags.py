@@ -12,7 +12,7 @@ _NO_VALUES = ("or", "and", "as", "for", "to", "if", "with", "says", "needs")
 
 def flag(name: str) -> str:
     """Return a field's flag on the command line."""
-    return "--" + name.replace("_", "-")
+    return "--" + name.rstrip("_").replace("_", "-")  # Python has words of its own, such as `for`
 
 
 def with_flags(text: str, names: Iterable[str]) -> str:

@@ -539,6 +539,27 @@ class SayOptions(Checked):
             top_p=sampling.top_p if self.top_p is None else self.top_p,
         )
 
+    def to_repeat(self) -> dict[str, Any]:
+        """Return what samples the same posts again: all that is not the default, but not `n`."""
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default and field.name != "n"
+        }
+        return {"temperature": self.temperature, **changed}
+
+
+@dataclass(frozen=True)
+class QueueOptions(Checked):
+    """Where drafts are to be posted."""
+
+    for_: str | None = option(
+        None,
+        "The network that drafts are written for, which decides how long they may be. Default: they"
+        " fit all of them.",
+        choices=("bsky", "mastodon"),
+    )
+
 
 # The options by which posts are steered while they are sampled; by default they change nothing.
 DIALS = ("strength", "length", "emoji", "hashtags")

@@ -39,6 +39,7 @@ from popinjay.store.run import home as home_folder
 from popinjay.voice import Voice
 
 if TYPE_CHECKING:
+    from popinjay.bots.persona_queue import PersonaQueue
     from popinjay.summary import Summary
     from popinjay.updating import Updated
 
@@ -156,6 +157,17 @@ class Persona(_Speaking, personas_module.Persona):
 
         restore(self.run, version)
         self._reopen(Run(self.path))
+
+    def queue(self) -> PersonaQueue:
+        """Return its queue of drafts, of which you choose what its bot may post.
+
+        Examples:
+            ada.queue().write(50)
+            ada.queue().approve(3, 7)
+        """
+        from popinjay.bots.persona_queue import PersonaQueue  # speaking needs none of it
+
+        return PersonaQueue(self)
 
     def _reopen(self, run: Run) -> None:
         """Have everything read again: an open model is the former one."""

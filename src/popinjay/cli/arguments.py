@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +104,25 @@ def add_json(added: Parser) -> None:
 
 
 def add_options(
-    added: Parser, *kinds: type[Any], titles: Callable[[str, type[Any]], str] | None = None
+    added: Parser,
+    *kinds: type[Any],
+    titles: Callable[[str, type[Any]], str] | None = None,
+    leaving: Container[str] = (),
 ) -> None:
     """Add a flag for every option of these kinds; flags not given stay out of the namespace.
 
-    `titles` gives the group of an option in the help, from its name and its kind.
+    Args:
+        added: The command.
+        kinds: The kinds of options.
+        titles: Gives the group of an option in the help, from its name and its kind.
+        leaving: Names of options that the command does not have.
     """
     groups: dict[str, Any] = {}
     for kind in kinds:
         for field, plain in options.declared(kind):
-            if any(action.dest == field.name for action in added._actions):
-                continue  # two kinds share it
+            is_there = any(action.dest == field.name for action in added._actions)
+            if is_there or field.name in leaving:  # two kinds may share it
+                continue
             where: Any = added
             if titles:
                 title = titles(field.name, kind)

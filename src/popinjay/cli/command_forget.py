@@ -124,6 +124,9 @@ def _show(args: argparse.Namespace, run: Run, result: Forgot) -> None:
         "files": list(result.files),
         "still_known": known.to_json(),
         "also": [one.to_json() for one in result.also],
+        "posted": [
+            {"id": draft.id, "account": draft.account, "url": draft.url} for draft in result.posted
+        ],
         "retrained": args.retrain,
     }
     terminal.show_json(document)

@@ -39,6 +39,8 @@ def chosen_options(args: argparse.Namespace, kind: type[T]) -> T:
 def hint_after_interrupt(given: Sequence[str]) -> str:
     """Return a hint for the user who interrupted a command, empty if there is none."""
     command = next((word for word in given if not word.startswith("-")), "")
+    if command == "queue":
+        return "The drafts written so far are kept, and what was decided."
     if command not in ("make", "update", "blend", "demo", "forget"):
         return ""
     return "What is finished is kept: the same command continues from here."

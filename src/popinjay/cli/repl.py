@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from popinjay.cli.consoles import console
@@ -45,17 +45,11 @@ class Batch:
 
     def row(self, number: int) -> dict[str, object]:
         """Return a post as a line of `kept.jsonl`, with all options that sample it again."""
-        changed = {
-            option.name: getattr(self.options, option.name)
-            for option in fields(SayOptions)
-            if getattr(self.options, option.name) != option.default
-        }
-        settings = {"temperature": self.options.temperature, **changed, "number": number}
-        settings.pop("n", None)
         return {
             "text": self.posts[number - 1],
             "prompt": self.prompt,
-            **settings,
+            **self.options.to_repeat(),
+            "number": number,
         }
 
 

@@ -21,7 +21,7 @@ from popinjay.forgetting.selection import Choice, choose
 from popinjay.post import PLACES, handle_of, read_json, read_posts
 from popinjay.sources.network.mirror import all_mirrors
 from popinjay.stages.collect import in_words
-from popinjay.store import kept, make_log, versions
+from popinjay.store import kept, make_log, post_queue, versions
 from popinjay.store.files import content_hash
 from popinjay.store.forgotten import (
     FILE,
@@ -35,6 +35,8 @@ from popinjay.store.index_file import INDEX
 from popinjay.store.job_events import drop_exports, drop_samples
 from popinjay.store.journal import Change, finish
 from popinjay.store.outputs import partial_name
+from popinjay.store.post_queue import Draft
+from popinjay.store.queue_forgetting import QueueForgot, forget_drafts
 from popinjay.store.record import Record
 from popinjay.store.run import ENGINE_FOLDER, FETCHED, RECORD, REPORTS, WEB_PAGE, Run
 from popinjay.store.stage_table import LEARNT, PICTURE_FILE, POSTS, STAGES
@@ -71,6 +73,7 @@ class Forgot:
     files: tuple[str, ...] = ()  # files and folders made from it, which were removed completely
     still_known: Forgotten = field(default_factory=Forgotten)
     also: tuple[AlsoForgot, ...] = ()  # blends and cyborgs that have the same posts
+    posted: tuple[Draft, ...] = ()  # by its bot, repeating it: they still stand there
 
 
 def forget(
@@ -116,7 +119,7 @@ def forget(
                 # First: if the process is killed, the same call finds the posts again.
                 also = [_forget_too(one, listener) for one in held]
                 gone = _remove(run, before, new)
-            for note in (*notes, *_notes_after(run, gone)):
+            for note in (*notes, *_notes_after(run, gone), *_notes_posted(run, gone.posted)):
                 listener(Event(STAGE, EventKind.NOTE, note))
         # Also what an earlier call could not remove because a tracker could not be reached.
         ledger.remove_marked(run, STAGE, listener)
@@ -127,7 +130,7 @@ def forget(
         else f"forgotten before, nothing to do: {asked.in_words()}"
     )
     listener(Event(STAGE, EventKind.DONE, said))
-    return Forgot(asked, gone.lines, gone.files, known, tuple(also))
+    return Forgot(asked, gone.lines, gone.files, known, tuple(also), gone.posted)
 
 
 def _forget_too(derived: Derived, listener: Listener) -> AlsoForgot:
@@ -135,6 +138,8 @@ def _forget_too(derived: Derived, listener: Listener) -> AlsoForgot:
     run = derived.run
     gone = _remove(run, Forgotten.of(run), derived.new)
     _notes_after(run, gone)  # removes what jobs keep of it
+    for note in _notes_posted(run, gone.posted):
+        listener(Event(STAGE, EventKind.NOTE, note))
     ledger.remove_marked(run, STAGE, listener)
     known = Forgotten.of(run).still_known(run)
     until = f" Its model knows it until: {clearing_command(run)}" if known else ""
@@ -189,6 +194,8 @@ def _notes_after(run: Run, gone: Gone) -> list[str]:
             f"{count:,} kept posts went too: they repeated what is forgotten, "
             "or a forgotten author had a part in them."
         )
+    if count := gone.lines.get(post_queue.FILE):
+        notes.append(f"{count:,} drafts in its queue went too, for the same reasons.")
     if count := drop_samples(run.path.parent, run.name):
         notes.append(
             f"{count:,} posts written during training were removed from the events of its jobs."
@@ -203,6 +210,15 @@ def _notes_after(run: Run, gone: Gone) -> list[str]:
     return notes
 
 
+def _notes_posted(run: Run, posted: Sequence[Draft]) -> list[str]:
+    """Return where posts of the bot that repeat what is forgotten still stand."""
+    return [
+        f"Its bot posted it: {draft.url or draft.uri or draft.account} still stands there. "
+        f"Delete it: popinjay posted {run.name} --delete {draft.id}"
+        for draft in posted
+    ]
+
+
 # the change
 
 
@@ -212,6 +228,7 @@ class Gone:
 
     lines: dict[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    posted: tuple[Draft, ...] = ()
 
 
 def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
@@ -238,11 +255,16 @@ def _remove(run: Run, before: Forgotten, new: Forgotten) -> Gone:
         derived += versions.paths(versions.holding(run, new.covers))
         for name in derived:
             change.remove(name)
+        # Before the rest: if the process is killed in between, the same call does it all again.
+        queued = _forget_drafts(run, new)
+        if queued.removed:
+            removed[post_queue.FILE] = queued.removed
         change.commit()
     except BaseException:
         change.discard()
         raise
-    return Gone(removed, tuple(name for name in derived if not Path(name).name.startswith(".")))
+    files = tuple(name for name in derived if not Path(name).name.startswith("."))
+    return Gone(removed, files, queued.posted)
 
 
 def _derived(run: Run, new: Forgotten) -> Iterator[str]:
@@ -308,13 +330,24 @@ def _filter_kept(run: Run, change: Change, new: Forgotten) -> int:
     If an author is forgotten all kept posts are removed: each was written in a voice partly theirs.
     """
     lines = kept.lines(run)
-    said = _texts(run, ("posts.jsonl", "clean.jsonl"), new)  # as collected, and as the model saw
-    left = [] if new.authors else kept.repeating_none(lines, said)
+    left = [] if new.authors else kept.repeating_none(lines, _said(run, new))
     if left:
         change.path(kept.FILE).write_text("".join(left), encoding="utf-8", newline="\n")
     else:
         change.remove(kept.FILE)
     return len(lines) - len(left)
+
+
+def _forget_drafts(run: Run, new: Forgotten) -> QueueForgot:
+    """Take the drafts that repeat what is forgotten out of the queue; all if an author is."""
+    if new.authors:
+        return forget_drafts(run, lambda text: True)
+    return forget_drafts(run, kept.repeating(_said(run, new)))
+
+
+def _said(run: Run, new: Forgotten) -> set[str]:
+    """Return the texts of the forgotten posts, as collected and as the model saw them."""
+    return _texts(run, ("posts.jsonl", "clean.jsonl"), new)
 
 
 def _mark(run: Run, change: Change, before: Forgotten, new: Forgotten) -> None:

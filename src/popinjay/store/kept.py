@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,17 +78,19 @@ def lines(run: Run) -> list[str]:
 
 
 def repeating_none(lines: Sequence[str], texts: Iterable[str]) -> list[str]:
-    """Return the lines that repeat none of these texts.
+    """Return the lines that repeat none of these texts."""
+    repeats = repeating(texts)
+    return [line for line in lines if not repeats(_text(line))]
 
-    A line repeats a text if it is the same, contains all of it, or eight words of it in a row.
+
+def repeating(texts: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that tells whether a text repeats one of these.
+
+    It does if it is the same, contains all of one, or eight words of it in a row.
     """
     said = {text.strip() for text in texts}
     index = VerbatimIndex(text for text in said if words(text))  # without words all are the same
-
-    def repeats(text: str) -> bool:
-        return text.strip() in said or index.is_copied(text) or index.is_around(text)
-
-    return [line for line in lines if not repeats(_text(line))]
+    return lambda text: text.strip() in said or index.is_copied(text) or index.is_around(text)
 
 
 def _text(line: str) -> str:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Self
 
 from popinjay.errors import PersonaError, QueueBusy, QueueError, StorageError
@@ -53,7 +54,7 @@ _ALLOWED: Mapping[DraftState, tuple[DraftState, ...]] = {
     ),
     # Back to approved only if it is certain that nothing was posted
     DraftState.SENDING: (DraftState.POSTED, DraftState.FAILED, DraftState.APPROVED),
-    DraftState.FAILED: (DraftState.APPROVED, DraftState.REJECTED),
+    DraftState.FAILED: (DraftState.APPROVED, DraftState.REJECTED, DraftState.SUPERSEDED),
     DraftState.REJECTED: (DraftState.DRAFT,),
     DraftState.POSTED: (),
     DraftState.SUPERSEDED: (),
@@ -109,10 +110,9 @@ class Queue:
 
     def __init__(self, run: Run) -> None:
         """Open the queue, which is made if there is none. Raises PersonaError without persona."""
-        if not run.file(RECORD).is_file():
-            raise PersonaError(f"{run.name!r} is not there any more.", "It was removed meanwhile.")
         self.run = run
         self.path = run.file(FILE)
+        self._check_there()
         with self._errors():
             self._db = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -147,6 +147,13 @@ class Queue:
                 "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
             )
             self._db.execute(f"PRAGMA user_version={_VERSION}")
+
+    def _check_there(self) -> None:
+        """Raise PersonaError if the folder is gone: an open file could still be written."""
+        if not self.run.file(RECORD).is_file():
+            raise PersonaError(
+                f"{self.run.name!r} is not there any more.", "It was removed or renamed meanwhile."
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +191,12 @@ class Queue:
                 page_hint="It may have been removed meanwhile.",
             )
         return _draft(row)
+
+    def newer(self, id: int) -> list[Draft]:
+        """Return the drafts that were written after the one with this id, 0 for all."""
+        with self._errors():
+            rows = self._db.execute("SELECT * FROM draft WHERE id > ? ORDER BY id", (id,))
+            return [_draft(row) for row in rows]
 
     def counts(self) -> dict[DraftState, int]:
         """Return how many drafts are in each state."""
@@ -254,12 +267,42 @@ class Queue:
                 (name, json.dumps(value)),
             )
 
-    def remove(self, ids: Sequence[int]) -> None:
-        """Remove drafts for good, as if they had never been written."""
+    def take_back_edit(self, id: int, since: DraftState) -> Draft:
+        """Put back, undecided, the draft that an edited one supersedes, which takes its place.
+
+        Raises QueueError if it is not in the state `since` any more, or was never edited.
+        """
+        edited = self.draft(id)
+        if edited.supersedes is None:
+            raise QueueError(f"Draft {id} was never edited.", "There is no earlier text of it.")
         with self._errors(), self._transaction():
-            self._db.executemany("DELETE FROM draft WHERE id = ?", [(id,) for id in ids])
+            self._move(id, since, DraftState.SUPERSEDED, {})
+            undecided = {"decided_at": "", "decided_by": ""}
+            self._move(edited.supersedes, DraftState.SUPERSEDED, DraftState.DRAFT, undecided)
+        return self.draft(edited.supersedes)
+
+    def remove(
+        self, ids: Sequence[int], blank: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
+    ) -> None:
+        """Remove drafts for good, as if they had never been written: all of it or nothing.
+
+        Afterwards neither the file nor its log holds the texts any more. Raises QueueBusy too if
+        another process keeps reading the log; the same call then finishes it.
+
+        Args:
+            ids: The drafts to remove.
+            blank: Drafts that stay, with what takes the place of texts in their columns.
+        """
+        with self._errors(), self._transaction():
+            for id in ids:
+                self._db.execute("UPDATE draft SET supersedes = NULL WHERE supersedes = ?", (id,))
+                self._db.execute("DELETE FROM draft WHERE id = ?", (id,))
+            for id, values in blank.items():
+                self._update(id, values, "")
         with self._errors():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log holds the texts too
+            is_read, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_read:
+            raise self._busy()
 
     # statements
 
@@ -290,6 +333,7 @@ class Queue:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._check_there()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -299,6 +343,12 @@ class Queue:
                 self._db.execute("ROLLBACK")
             raise
 
+    def _busy(self) -> QueueBusy:
+        return QueueBusy(
+            f"The queue of {self.run.name} is in use by another popinjay.",
+            "Try again in a moment.",
+        )
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         """Turn SQLite's errors into ours."""
@@ -307,10 +357,7 @@ class Queue:
         except sqlite3.DatabaseError as error:
             code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise QueueBusy(
-                    f"The queue of {self.run.name} is in use by another popinjay.",
-                    "Try again in a moment.",
-                ) from error
+                raise self._busy() from error
             if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise QueueError(
                     f"The queue of {self.run.name} is damaged: {error}.",

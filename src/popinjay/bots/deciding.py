@@ -1,0 +1,125 @@
+"""What a person decides about drafts: yes, no, another text, later, and back again.
+
+Every decision names the state that it begins from: if another process has decided meanwhile, it
+raises QueueError and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from popinjay.errors import QueueError
+from popinjay.post import printable
+from popinjay.store.post_queue import Draft, DraftState, Queue, now
+
+HUMAN = "human"
+UNDECIDED = DraftState.DRAFT
+_DECIDABLE = (DraftState.DRAFT, DraftState.APPROVED, DraftState.FAILED)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and how it is taken back."""
+
+    draft: Draft  # as it is now
+    before: Draft
+    take_back: Callable[[Queue], Draft]  # returns the draft as it was
+
+
+def approve(queue: Queue, id: int) -> Decision:
+    """Approve a draft: it may be posted."""
+    return _decide(queue, id, DraftState.APPROVED)
+
+
+def reject(queue: Queue, id: int) -> Decision:
+    """Reject a draft: it is never posted, nor written again."""
+    return _decide(queue, id, DraftState.REJECTED)
+
+
+def edit(queue: Queue, id: int, text: str) -> Decision:
+    """Approve another text in the place of a draft. Raises QueueError for a text without words."""
+    before = queue.draft(id)
+    text = tidy(text)
+    if not text:
+        raise QueueError("The text is empty.", f"To reject draft {id}, say no to it.")
+    if text == before.text:
+        return approve(queue, id)
+    _check_decidable(before, DraftState.SUPERSEDED)
+    new = queue.replace_text(
+        id,
+        before.state,
+        text,
+        state=DraftState.APPROVED,
+        decided_at=now(),
+        decided_by=HUMAN,
+    )
+    return Decision(new, before, lambda held: held.take_back_edit(new.id, DraftState.APPROVED))
+
+
+def put_off(queue: Queue, id: int) -> Decision:
+    """Decide about a draft later: it comes after all others."""
+    before = queue.draft(id)
+    if before.state is not UNDECIDED:
+        raise QueueError(f"Draft {id} is {before.state} by now.", "It was decided about meanwhile.")
+    after = queue.set(id, later=before.later + 1)
+    return Decision(after, before, lambda held: held.set(id, later=before.later))
+
+
+def undo(queue: Queue, id: int) -> Draft:
+    """Have a draft undecided again; of an edited one, that is the draft as it was written.
+
+    Raises QueueError if nothing was decided, or it can't be taken back, as it was sent.
+    """
+    draft = queue.draft(id)
+    if draft.supersedes is not None and draft.state in (UNDECIDED, DraftState.APPROVED):
+        return queue.take_back_edit(id, draft.state)
+    if draft.state is UNDECIDED:
+        raise QueueError(f"Nothing was decided about draft {id}.", "There is nothing to undo.")
+    return queue.move(id, draft.state, UNDECIDED, decided_at="", decided_by="")
+
+
+def decide_all(
+    queue: Queue, ids: Sequence[int], decide: Callable[[Queue, int], Decision]
+) -> list[Draft]:
+    """Decide the same about several drafts.
+
+    Raises QueueError before anything is changed if one of them is not there, or decided about.
+    """
+    for id in dict.fromkeys(ids):
+        _check_decidable(queue.draft(id), DraftState.APPROVED)
+    return [decide(queue, id).draft for id in dict.fromkeys(ids)]
+
+
+def tidy(text: str) -> str:
+    """Return a typed text without control characters, blank ends and blanks before line ends."""
+    lines = printable(text).expandtabs(1).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join("".join(filter(_is_text, line)).rstrip() for line in lines).strip()
+
+
+def _is_text(character: str) -> bool:
+    return character >= " " and not "\x7f" <= character <= "\x9f"
+
+
+def _decide(queue: Queue, id: int, to: DraftState) -> Decision:
+    before = queue.draft(id)
+    _check_decidable(before, to)
+    after = queue.move(id, before.state, to, decided_at=now(), decided_by=HUMAN)
+
+    def take_back(held: Queue) -> Draft:
+        values = {"decided_at": before.decided_at, "decided_by": before.decided_by}
+        return held.move(id, to, before.state, **values)
+
+    return Decision(after, before, take_back)
+
+
+def _check_decidable(draft: Draft, to: DraftState) -> None:
+    if draft.state in _DECIDABLE and draft.state is not to:
+        return
+    name = "" if draft.state is to else f" and can't become {to}"
+    raise QueueError(
+        f"Draft {draft.id} is {draft.state}{name}.",
+        "A rejected one can be taken back first: undo it."
+        if draft.state is DraftState.REJECTED
+        else "Look at the queue again.",
+    )
