@@ -23,8 +23,9 @@ PER_CALL = (
     "help version debug json yes accept i_have_the_right replace defaults to dry_run "
     "name prompt report card against"
 ).split()
-# What these change or remove depends on nothing but what is typed.
-UNAFFECTED = ("config", "completion", "help", "rename", "remove", "forget", "open")
+# What these change or remove depends on nothing but what is typed, and bots keep settings of their
+# own.
+UNAFFECTED = ("config", "completion", "help", "rename", "remove", "forget", "open", "post", "bot")
 
 
 @dataclass(frozen=True)

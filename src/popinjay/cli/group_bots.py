@@ -1,12 +1,14 @@
-"""The commands of bots: queue."""
+"""The commands of bots: queue, post, bot, posted."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from popinjay import options
-from popinjay.cli import command_queue
+from popinjay.cli import command_post, command_posted, command_queue
 from popinjay.cli.arguments import add_json, add_name, add_options, command
+from popinjay.cli.parser import Parser
 
 TITLE = "Bots"
 STATES = ("all", "draft", "approved", "sending", "posted", "failed", "rejected", "superseded")
@@ -66,4 +68,102 @@ def queue(actions: Any) -> None:
     add_json(added)
 
 
-COMMANDS = (queue,)
+def post(actions: Any) -> None:
+    """Add `post`."""
+    added = command(
+        actions,
+        "post",
+        command_post.do_post,
+        "post the next approved draft, for cron and systemd",
+        more="Settings that are given once are kept for this persona. With --next and nothing that "
+        "is approved and due, it says so and exits with 2. Without --next nothing is posted.",
+        examples=(
+            "popinjay post ada --next --dry-run",
+            "popinjay post ada --every 6h --quiet-hours 22:00-08:00",
+            "popinjay post ada --next",
+            "popinjay post ada --schedule",
+        ),
+    )
+    add_name(added)
+    added.add_argument("--next", action="store_true", help="post the next approved draft")
+    added.add_argument(
+        "--if-due",
+        action="store_true",
+        help="with --next: if there is nothing to post now, say nothing, and exit with 0",
+    )
+    added.add_argument(
+        "--dry-run", action="store_true", help="show what would go where, and post nothing"
+    )
+    added.add_argument(
+        "--schedule",
+        action="store_true",
+        help="print the lines for cron, and the units for systemd, that post at its times",
+    )
+    _add_posting(added)
+    add_json(added)
+
+
+def bot(actions: Any) -> None:
+    """Add `bot`."""
+    added = command(
+        actions,
+        "bot",
+        command_post.do_bot,
+        "stay, and post approved drafts at their times until Ctrl-C",
+        more="It waits for networks that are away. Settings that are given once are kept for this "
+        "persona.",
+        examples=("popinjay bot ada --every 6h", "popinjay bot ada --to bsky:ada.example"),
+    )
+    add_name(added)
+    _add_posting(added)
+
+
+def posted(actions: Any) -> None:
+    """Add `posted`."""
+    added = command(
+        actions,
+        "posted",
+        command_posted.do_posted,
+        "list what a persona has posted, count likes, delete a post",
+        examples=("popinjay posted ada --count", "popinjay posted ada --delete 12"),
+    )
+    add_name(added)
+    which = added.add_mutually_exclusive_group()
+    which.add_argument("--delete", type=int, metavar="ID", help="delete a post, there and here")
+    which.add_argument("--count", action="store_true", help="count likes and reposts now")
+    _add_allow_local(added)
+    add_json(added)
+
+
+def _add_posting(added: Parser) -> None:
+    """Add what `post` and `bot` have in common."""
+    added.add_argument(
+        "--to",
+        metavar="ACCOUNT",
+        help="the account to post to, such as bsky:ada.example; needed if several are logged in",
+    )
+    added.add_argument(
+        "--i-read-the-rules",
+        action="store_true",
+        help="confirm the rules of the account's server, also one that seems to forbid bots",
+    )
+    _add_allow_local(added)
+    add_options(added, options.BotOptions, titles=lambda *_: "Kept settings")
+    for name, help in (
+        ("mentions", "write @names and #tags so that they do nothing, again"),
+        ("auto", "post only what a person has approved, again"),
+    ):
+        added.add_argument(
+            f"--no-{name}", dest=name, action="store_false", default=argparse.SUPPRESS, help=help
+        )
+
+
+def _add_allow_local(added: Parser) -> None:
+    added.add_argument(
+        "--allow-local",
+        action="store_true",
+        help="allow servers on this machine or in the local network",
+    )
+
+
+COMMANDS = (queue, post, bot, posted)
