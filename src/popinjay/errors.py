@@ -5,6 +5,7 @@
     ├── SpecError            a SPEC that cannot be read, or holds nothing to train on
     │   └── TooLittleText    too few characters are left to train on
     ├── NetworkError         a server cannot be read at the moment
+    │   └── AnswerLost       a request was sent, and no answer came
     ├── PersonaError         there is no such persona, or it is not finished
     │   ├── PersonaBusy      another process is making it
     │   └── PersonaTaken     a persona of this name was made of other posts
@@ -91,6 +92,10 @@ class TooLittleText(SpecError):
 
 class NetworkError(PopinjayError):
     """A server cannot be read at the moment. What was read so far is kept and continued later."""
+
+
+class AnswerLost(NetworkError):
+    """A request was sent, and no answer came: what it asked for may be done or not."""
 
 
 class PersonaError(PopinjayError):
