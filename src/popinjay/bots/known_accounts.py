@@ -30,7 +30,7 @@ class KnownAccount:
 
     def is_called(self, name: str) -> bool:
         """Return whether a user who types this name means it."""
-        network, _, handle = name.strip().rpartition(":") if _has_network(name) else ("", "", name)
+        network, _, handle = name.strip().partition(":") if _has_network(name) else ("", "", name)
         same = handle.strip().lstrip("@").casefold() == self.handle.lstrip("@").casefold()
         return (same and network in ("", self.network)) or name == self.network
 

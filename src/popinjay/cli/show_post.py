@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.consoles import console
 from popinjay.cli.live_progress import progress_paused
+from popinjay.cli.shell import shell_command
 from popinjay.cli.show_queue import draft_to_json
 from popinjay.post import one_line
 from popinjay.standard_streams import print_error
@@ -76,7 +77,7 @@ def show_bot(name: str, chosen: BotOptions) -> None:
 def show_waiting(name: str, upcoming: Upcoming, chosen: BotOptions) -> None:
     """Show what a bot waits for."""
     if upcoming.draft is None:
-        _say(f"Nothing is approved. In another terminal: popinjay queue {name}")
+        _say(f"Nothing is approved. In another terminal: {shell_command(['queue', name])}")
         return
     when = "no time is in sight" if upcoming.at is None else _when(upcoming.at, chosen)
     _say(f"Next, {when}: draft {upcoming.draft.id}, {_short(upcoming.draft.text)}")
@@ -97,12 +98,13 @@ def show_status(
     if sending:
         _say(f"{plural(sending, 'draft')} being sent: finished first.")
     if not waiting and not chosen.auto:
-        _say(f"Nothing is approved. Approve drafts: popinjay queue {name}")
+        _say(f"Nothing is approved. Approve drafts: {shell_command(['queue', name])}")
         return
     _say(f"{plural(waiting, 'draft')} approved. The next times:")
     for at in times:
         _say(f"  {_when(at, chosen)}")
-    _say(f"Post the next one: popinjay post {name} --next. Timers: popinjay post {name} --schedule")
+    command = shell_command(["post", name])
+    _say(f"Post the next one: {command} --next. Timers: {command} --schedule")
 
 
 def show_timers(made: Timers) -> None:
@@ -127,7 +129,9 @@ def show_list(name: str, drafts: Sequence[Draft]) -> None:
         return
     out = console()
     if not drafts:
-        out.print(f"{name} has posted nothing yet. Approve drafts: popinjay queue {name}")
+        out.print(
+            f"{name} has posted nothing yet. Approve drafts: {shell_command(['queue', name])}"
+        )
         return
     from rich.table import Table
     from rich.text import Text
@@ -144,7 +148,7 @@ def show_list(name: str, drafts: Sequence[Draft]) -> None:
         table.add_row(str(draft.id), *numbers, _local(draft.posted_at), what)
     out.print(table)
     if all(draft.counted_at == "" for draft in drafts):
-        out.print(f"\nCount likes: popinjay posted {name} --count", style="dim")
+        out.print(f"\nCount likes: {shell_command(['posted', name])} --count", style="dim")
 
 
 def posted_to_json(name: str, done: Posted) -> dict[str, Any]:
