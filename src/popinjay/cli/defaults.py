@@ -21,10 +21,10 @@ from popinjay.errors import OptionError
 # Answers to a question are given anew each time; the others say what is printed or meant once.
 PER_CALL = (
     "help version debug json yes accept i_have_the_right replace defaults to dry_run "
-    "name prompt report card against"
+    "name prompt report card against stdin token"
 ).split()
 # What these change or remove depends on nothing but what is typed.
-UNAFFECTED = ("config", "completion", "help", "rename", "remove", "forget", "open")
+UNAFFECTED = ("config", "completion", "help", "rename", "remove", "forget", "open", "logout")
 
 
 @dataclass(frozen=True)
