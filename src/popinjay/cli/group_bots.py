@@ -29,11 +29,11 @@ def login(actions: Any) -> None:
             "popinjay login bsky ada-bot.bsky.social --stdin",
         ),
     )
-    added.add_argument("network", metavar="bsky|mastodon", help="the network").completer = (  # type: ignore[attr-defined]
+    added.add_argument("network", metavar="NETWORK", help="bsky or mastodon").completer = (
         "bsky",
         "mastodon",
-    )
-    added.missing["bsky|mastodon"] = (
+    )  # type: ignore[attr-defined]
+    added.missing["NETWORK"] = (
         "login needs the network.",
         "Such as: popinjay login bsky, or popinjay login mastodon",
     )
