@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from popinjay import options
 from popinjay.cli import progress, questions, show_post, terminal
-from popinjay.cli.commands import given_options
+from popinjay.cli.commands import chosen_options, given_options
 from popinjay.errors import NothingDue, OptionError
 from popinjay.events import Listener
 from popinjay.interrupts import Terminated
@@ -78,7 +78,7 @@ def _poster(args: argparse.Namespace, listener: Listener, *, as_json: bool) -> P
         show_rules=show_post.show_rules,
         read_the_rules=args.i_read_the_rules,
     )
-    return Poster(consent=consent, allow_local=args.allow_local, listener=listener)
+    return Poster(consent=consent, allow_local=_allow_local(args), listener=listener)
 
 
 def _post_next(args: argparse.Namespace, run: Run, chosen: BotOptions) -> None:
@@ -139,3 +139,7 @@ def _show_status(args: argparse.Namespace, run: Run, chosen: BotOptions) -> None
         terminal.show_json(document)
     else:
         show_post.show_status(run.name, chosen, counts, times)
+
+
+def _allow_local(args: argparse.Namespace) -> bool:
+    return chosen_options(args, options.AccountOptions).allow_local

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from popinjay import options
 from popinjay.cli import progress, show_post, terminal
+from popinjay.cli.commands import chosen_options
 from popinjay.cli.show_queue import draft_to_json
 
 
@@ -18,7 +20,7 @@ def do_posted(args: argparse.Namespace) -> None:
     run = Run.find(args.name, args.home)
     if args.delete is not None:
         with progress.listening(quiet=True) as listener:
-            poster = Poster(allow_local=args.allow_local, listener=listener)
+            poster = Poster(allow_local=_allow_local(args), listener=listener)
             draft = afterwards.delete(run, args.delete, poster)
         if args.json:
             terminal.show_json({"persona": run.name, "deleted": draft_to_json(draft)})
@@ -27,7 +29,7 @@ def do_posted(args: argparse.Namespace) -> None:
         return
     if args.count and has_queue(run):
         with progress.listening(quiet=True) as listener:
-            afterwards.count(run, Poster(allow_local=args.allow_local, listener=listener))
+            afterwards.count(run, Poster(allow_local=_allow_local(args), listener=listener))
     drafts = []
     if has_queue(run):
         with Queue(run) as queue:
@@ -38,3 +40,7 @@ def do_posted(args: argparse.Namespace) -> None:
         )
     else:
         show_post.show_list(run.name, drafts)
+
+
+def _allow_local(args: argparse.Namespace) -> bool:
+    return chosen_options(args, options.AccountOptions).allow_local
