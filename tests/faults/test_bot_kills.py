@@ -7,26 +7,25 @@ ask to wait, are killed and start again. The child's clock jumps, and the server
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-import posting_child
 from bluesky_network import Account, Network
 from mastodon_posting_standin import MastodonProcess
 from popinjay.bots.bot_settings import keep
 from popinjay.store.post_queue import DraftState, Queue
 from popinjay.store.run import Run
 from posting_accounts import app_password, bluesky_variables, mastodon_variables
+from posting_child import post_all
 from queued_persona import put_drafts, put_queued_persona
 from servers.install import missing
 
@@ -128,31 +127,33 @@ def campaign(server: Server, run: Run, kills: int, seed: int) -> Counter[str]:
         put_drafts(run, *(f"Gull {number} of {n} has counted." for n in range(DRAFTS)))
         server.disturb(chance)
         is_killed = chance.random() < 0.1
-        with _child(server, run) as child:
-            time.sleep(LONGEST * chance.random())
-            if is_killed:
-                server.kill()
-                time.sleep(0.2 * chance.random())
-            child.send_signal(signal.SIGKILL)
+        child = _child(server, run)
+        time.sleep(LONGEST * chance.random())
+        if is_killed:
+            server.kill()
+            time.sleep(0.2 * chance.random())
+        child.kill()
+        child.join()
         if is_killed:
             server.start()
         with Queue(run) as queue:
             left.update(str(draft.state) for draft in queue.drafts(DraftState.SENDING))
-    with _child(server, run) as last:
-        assert last.wait(posting_child.LONGEST) == 0
+    last = _child(server, run)
+    last.join()
+    assert last.exitcode == 0
     return left
 
 
-def _child(server: Server, run: Run) -> subprocess.Popen[str]:
-    """Return a child that has begun to post."""
-    child = subprocess.Popen(
-        [sys.executable, posting_child.__file__, str(run.path)],
-        env={**os.environ, **server.variables},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "begun\n"
+def _child(server: Server, run: Run) -> BaseProcess:
+    """Return a process that has begun to post: a fork of one with all imports."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["posting_child", "popinjay.bots.accounts", "urllib3"])
+    here, there = forks.Pipe(duplex=False)
+    child = forks.Process(target=post_all, args=(run.path, server.variables, there))
+    child.start()
+    there.close()
+    assert here.recv() == "begun"
+    here.close()
     return child
 
 

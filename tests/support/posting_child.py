@@ -1,16 +1,12 @@
-"""A process that posts in turn whatever is approved, until it is killed: for the kill campaign.
-
-    python posting_child.py FOLDER
-
-FOLDER is the persona's; the account is that of the environment. So that it need not wait for slots,
-its clock jumps ahead after each post and each failure; by how much is kept beside the folder.
-"""
+"""What a process does that posts in turn whatever is approved, until it is killed."""
 
 from __future__ import annotations
 
-import sys
+import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from popinjay.bots.manners import Consent
@@ -21,18 +17,21 @@ from popinjay.errors import DraftRefused, NetworkError, NothingDue, NotSettled, 
 from popinjay.store.post_queue import DraftState, Queue
 from popinjay.store.run import Run
 
-LONGEST = 120.0  # seconds
 
+def post_all(folder: Path, variables: Mapping[str, str], begun: Connection) -> None:
+    """Post all that is approved for a persona to the account that the variables name.
 
-def main() -> None:
-    run = Run(Path(sys.argv[1]))
-    kept = run.path.parent / "hours"
+    So that it need not wait for slots, its clock jumps ahead after each post and each failure; by
+    how much is kept beside the persona's folder.
+    """
+    os.environ.update(variables)
+    run, kept = Run(folder), folder.parent / "hours"
 
     def hours() -> float:
         return float(kept.read_text()) if kept.exists() else 0.0
 
     def jump(by: float) -> None:
-        partial = kept.with_suffix(f".{time.time_ns()}")  # this process may be killed at any moment
+        partial = kept.with_suffix(f".{time.time_ns()}")  # it may be killed at any moment
         partial.write_text(str(hours() + by))
         partial.replace(kept)
 
@@ -41,9 +40,8 @@ def main() -> None:
         allow_local=True,
         clock=Clock(lambda: datetime.now(UTC) + timedelta(hours=hours()), lambda: None),
     )
-    print("begun", flush=True)
-    until = time.monotonic() + LONGEST
-    while time.monotonic() < until:
+    begun.send("begun")
+    while True:
         try:
             post_next(run, None, poster)
             jump(4.1)
@@ -52,11 +50,6 @@ def main() -> None:
                 if not queue.drafts(DraftState.APPROVED, DraftState.SENDING):
                     return
             jump(1.0)
-        except (NetworkError, NotSettled, DraftRefused, QueueBusy) as error:
-            print(error, flush=True)
+        except (NetworkError, NotSettled, DraftRefused, QueueBusy):
             jump(0.1)
             time.sleep(0.02)
-
-
-if __name__ == "__main__":
-    main()
