@@ -25,7 +25,7 @@ def do_posted(args: argparse.Namespace) -> None:
         if args.json:
             terminal.show_json({"persona": run.name, "deleted": draft_to_json(draft)})
         else:
-            print(f"Draft {draft.id} is deleted: {draft.url}")
+            show_post.show_deleted(draft)
         return
     if args.count and has_queue(run):
         with progress.listening(quiet=True) as listener:

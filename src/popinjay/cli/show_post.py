@@ -109,15 +109,20 @@ def show_status(
 
 def show_timers(made: Timers) -> None:
     """Print the line for cron and the units for systemd, each with where it goes."""
-    print("# cron: add this line by crontab -e")
-    print(made.cron)
+    _say("# cron: add this line by crontab -e")
+    _say(made.cron)
     folder = "~/.config/systemd/user"
     for ending, text in (("service", made.service), ("timer", made.timer)):
-        print(f"\n# systemd: {folder}/{made.unit}.{ending}")
-        print(text, end="")
-    print("\n# then: systemctl --user daemon-reload")
-    print(f"#       systemctl --user enable --now {made.unit}.timer")
-    print("# and, to post while you are not logged in: loginctl enable-linger")
+        _say(f"\n# systemd: {folder}/{made.unit}.{ending}")
+        _say(text.rstrip("\n"))
+    _say("\n# then: systemctl --user daemon-reload")
+    _say(f"#       systemctl --user enable --now {made.unit}.timer")
+    _say("# and, to post while you are not logged in: loginctl enable-linger")
+
+
+def show_deleted(draft: Draft) -> None:
+    """Say that a post is deleted."""
+    _say(f"Draft {draft.id} is deleted: {draft.url}")
 
 
 def show_list(name: str, drafts: Sequence[Draft]) -> None:
@@ -125,7 +130,7 @@ def show_list(name: str, drafts: Sequence[Draft]) -> None:
     if not sys.stdout.isatty():
         for draft in drafts:
             cells = (draft.id, draft.posted_at, draft.likes, draft.reposts, draft.url, draft.text)
-            print("\t".join("" if cell is None else one_line(str(cell)) for cell in cells))
+            _say("\t".join("" if cell is None else one_line(str(cell)) for cell in cells))
         return
     out = console()
     if not drafts:
