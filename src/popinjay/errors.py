@@ -5,6 +5,7 @@
     ├── SpecError            a SPEC that cannot be read, or holds nothing to train on
     │   └── TooLittleText    too few characters are left to train on
     ├── NetworkError         a server cannot be read at the moment
+    │   └── AnswerLost       a request was sent, and no answer came
     ├── PersonaError         there is no such persona, or it is not finished
     │   ├── PersonaBusy      another process is making it
     │   └── PersonaTaken     a persona of this name was made of other posts
@@ -17,6 +18,8 @@
     │   └── QueueBusy        another process is changing the queue
     ├── PostingError         a bot cannot, or must not, post
     │   ├── NothingDue       there is nothing to post now
+    │   ├── DraftRefused     the network refused a draft, or it can't be posted as it is
+    │   ├── NotSettled       it is not known yet whether a draft was posted
     │   └── LoginError       an account does not accept the login
     ├── StorageError         the disk is full, or cannot be written
     ├── OutOfMemory          memory ran out
@@ -91,6 +94,10 @@ class NetworkError(PopinjayError):
     """A server cannot be read at the moment. What was read so far is kept and continued later."""
 
 
+class AnswerLost(NetworkError):
+    """A request was sent, and no answer came: what it asked for may be done or not."""
+
+
 class PersonaError(PopinjayError):
     """There is no such persona, or it is not finished."""
 
@@ -137,6 +144,14 @@ class PostingError(PopinjayError):
 
 class NothingDue(PostingError):
     """There is nothing to post now: nothing approved, or no slot yet."""
+
+
+class DraftRefused(PostingError):
+    """The network refused a draft, or it can't be posted as it is. Others may be posted."""
+
+
+class NotSettled(PostingError):
+    """It is not known yet whether a draft was posted. It is looked for before anything else."""
 
 
 class LoginError(PostingError):

@@ -49,6 +49,14 @@ def option(
     )
 
 
+def _allow_local() -> Any:
+    return option(
+        False,
+        "Allow servers on this machine or in the local network, and connections to them without"
+        " encryption.",
+    )
+
+
 def _seed() -> Any:
     return option(
         0,
@@ -141,11 +149,7 @@ class FetchOptions(Checked):
         False,
         "Read all posts of an account again, and remove those that have been deleted there.",
     )
-    allow_local: bool = option(
-        False,
-        "Allow servers on this machine or in the local network, and connections to them without"
-        " encryption.",
-    )
+    allow_local: bool = _allow_local()
     i_have_the_right: bool = option(
         False,
         "Confirm that you have the right to train on what the X API sells you and that you pay for"
@@ -632,6 +636,96 @@ class ExportOptions(Checked):
         metavar="TYPE",
     )
     force: bool = option(False, "Replace a folder that popinjay exported before.")
+
+
+@dataclass(frozen=True)
+class BotOptions(Checked):
+    """How a persona posts. What is given is kept in its queue, for all later posts."""
+
+    every: str = option(
+        "6h",
+        "A post at most this often, in slots that begin where quiet hours end: such as 90m, 6h"
+        " or 1d, an hour at least. A slot in which nothing could be posted is not made up for.",
+        metavar="TIME",
+    )
+    quiet_hours: str = option(
+        "23:00-07:00",
+        "When nothing is posted, on the clock of the time zone; none: post at all hours.",
+        metavar="FROM-TO",
+    )
+    time_zone: str = option(
+        "",
+        "Where those clocks are, such as Europe/Berlin. Default: this machine's time zone.",
+        metavar="ZONE",
+    )
+    jitter: str = option(
+        "20m",
+        "How much later than a slot's beginning a post may come, at random; 0m: not at all.",
+        metavar="TIME",
+    )
+    per_day: int | None = option(
+        None,
+        "The most posts within 24 hours. Default: 6, which is also the most that is allowed.",
+        least=1,
+        most=6,
+        metavar="COUNT",
+    )
+    language: str = option(
+        "",
+        "The language of its posts, such as en or pt-BR, for those that don't say it themselves.",
+        metavar="CODE",
+    )
+    warning: str = option(
+        "",
+        "A content warning above each post that has none of its own.",
+        metavar="TEXT",
+    )
+    visibility: str = option(
+        "unlisted",
+        "Who sees its posts, on Mastodon: everyone, everyone but on no public timeline, or"
+        " followers only.",
+        choices=("public", "unlisted", "private"),
+    )
+    mentions: bool = option(
+        False,
+        "Leave @names and #tags in posts as they are, so that they notify and are found. Otherwise"
+        " they are written so that they do neither.",
+    )
+    auto: bool = option(
+        False,
+        "Post drafts that nobody has approved, when no approved one is left: only for your own"
+        " words and fictional authors, with --per-day, and the profile has to say so.",
+    )
+    operator: str = option(
+        "",
+        "Who answers for the bot, as its profile says it: a name, an account or an address."
+        " Default: the persona's --contact, or its author for your own words.",
+        metavar="WHO",
+    )
+
+
+@dataclass(frozen=True)
+class AccountOptions(Checked):
+    """How the servers of accounts that are posted to are reached."""
+
+    allow_local: bool = _allow_local()
+
+
+@dataclass(frozen=True)
+class LoginOptions(AccountOptions):
+    """How to log in to an account that is posted to."""
+
+    stdin: bool = option(
+        False, "Read the app password or the token from standard input, for scripts."
+    )
+    token: bool = option(
+        False, "For Mastodon: paste a token of your own instead of authorizing popinjay on a page."
+    )
+    no_browser: bool = option(
+        False,
+        "Only print the address of that page, and ask for the code that it shows: for a browser on"
+        " another machine.",
+    )
 
 
 @dataclass(frozen=True)

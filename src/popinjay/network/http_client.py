@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 from popinjay import __version__
-from popinjay.errors import NetworkError
+from popinjay.errors import AnswerLost, NetworkError
 from popinjay.events import Event, EventKind, Listener, ignore
 from popinjay.network.connection import TransientError, connect, describe_error
 from popinjay.text.quantities import duration
@@ -84,11 +84,6 @@ class _Request:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
-
-    @property
-    def is_safe(self) -> bool:
-        """Whether it changes nothing, and may be sent again."""
-        return self.method == "GET"
 
 
 class HttpClient:
@@ -193,21 +188,44 @@ class HttpClient:
         url: str,
         value: Any = None,
         *,
+        body: tuple[str, bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> Response:
         """Send one request that may change something, with a JSON value or without a body.
 
-        It is sent once, and no redirect is followed. Raises NetworkError if there is no response:
-        the request may then have arrived or not.
+        It is sent once, and no redirect is followed.
+
+        Args:
+            method: such as `POST`.
+            url: the address.
+            value: the body, sent as JSON.
+            body: another kind of body: its content type and its bytes.
+            headers: further request headers.
+            max_bytes: the largest body to accept, decompressed.
+
+        Raises AnswerLost if there is no response, so that the request may have arrived or not, and
+        NetworkError if nothing was sent.
         """
-        body = None if value is None else json.dumps(value, ensure_ascii=False).encode()
-        sent = {**(headers or {}), **({"Content-Type": "application/json"} if body else {})}
+        if value is not None:
+            body = ("application/json", json.dumps(value, ensure_ascii=False).encode())
+        kind, data = body or ("", None)
+        sent = {**(headers or {}), **({"Content-Type": kind} if kind else {})}
+        request = _Request(method, url, sent, data)
+        parts = self._checked_url(url)
+        endpoint = _endpoint_of(parts)
         try:
-            return self._request(_Request(method, url, sent, body), max_bytes)
+            self._reconnect(endpoint)
         except TransientError as error:
             raise NetworkError(
                 f"{host_of(url)} can't be reached now: {error}.", self._hint("Try again later.")
+            ) from error
+        try:
+            return self._exchange(endpoint, parts, request, max_bytes)
+        except (TransientError, NetworkError) as error:
+            raise AnswerLost(
+                f"{host_of(url)} was asked, and its answer did not come: {error}.",
+                self._hint("Try again later."),
             ) from error
 
     def wait_as_asked(self, response: Response, problem: str = "it is busy") -> None:
@@ -293,24 +311,24 @@ class HttpClient:
         )
 
     def _request(self, request: _Request, max_bytes: int) -> Response:
-        """Send one request, on a new connection if the server has closed the one kept open.
-
-        One with a body gets a new connection at once: it must not be sent twice.
-        """
+        """Send one request, on a new connection if the server has closed the one kept open."""
         parts = self._checked_url(request.url)
-        default_port = 443 if parts.scheme == "https" else 80
-        endpoint = (parts.scheme, parts.hostname or "", parts.port or default_port)
-        if endpoint in self._connections and request.is_safe:
+        endpoint = _endpoint_of(parts)
+        if endpoint in self._connections:
             try:
                 return self._exchange(endpoint, parts, request, max_bytes)
             except TransientError:
                 pass
+        self._reconnect(endpoint)
+        return self._exchange(endpoint, parts, request, max_bytes)
+
+    def _reconnect(self, endpoint: _Endpoint) -> None:
+        """Connect anew: only on a fresh connection is a lost request known to have been sent."""
         if former := self._connections.pop(endpoint, None):
             former.close()
         self._connections[endpoint] = connect(
             *endpoint, allow_local=self._allow_local, after_failure=self._after_failure
         )
-        return self._exchange(endpoint, parts, request, max_bytes)
 
     def _exchange(
         self, endpoint: _Endpoint, parts: SplitResult, request: _Request, max_bytes: int
@@ -389,6 +407,11 @@ class HttpClient:
                 page_hint="Use https.",
             )
         return parts
+
+
+def _endpoint_of(parts: SplitResult) -> _Endpoint:
+    default_port = 443 if parts.scheme == "https" else 80
+    return (parts.scheme, parts.hostname or "", parts.port or default_port)
 
 
 def host_of(url: str) -> str:
