@@ -8,30 +8,34 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import keyring_standin
 from bluesky_network import Account, Network
 from faulty_proxy import FaultyProxy
 from pixels import png
+from popinjay.bots import accounts, known_accounts
 from popinjay.bots.credentials import GivenCredentials, Secret
 from popinjay.bots.known_accounts import KnownAccount
 from popinjay.bots.networks import bluesky, bluesky_record
 from popinjay.bots.networks.bluesky import BlueskyAccount
+from popinjay.bots.networks.bluesky_session import bearer
+from popinjay.bots.networks.login import LoginRequest
 from popinjay.bots.networks.network import NotPosted, OutcomeUnknown, Reactions, Request
 from popinjay.errors import LoginError, NetworkError, PostingError
 from popinjay.events import Event, EventKind
 from popinjay.network.http_client import HttpClient
-from posting_accounts import app_password, bluesky_account, draft
+from posting_accounts import app_password, bluesky_account, bluesky_variables, draft
 from repositories import POST
 from servers.install import missing
 
 PROFILE = "app.bsky.actor.profile"
 PNG = png(7, 100, 50)
-_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +59,39 @@ def proxy(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyP
     proxy.close()
 
 
-@pytest.fixture
-def ada(network: Network) -> Account:
-    """Return a new account."""
-    return network.sign_up(f"ada{next(_NUMBERS)}.test")
+@pytest.fixture(scope="module")
+def shared_account(network: Network) -> tuple[Account, str]:
+    """Return an account and an app password of it: signing up takes a second."""
+    account = network.sign_up("ada.test")
+    return account, app_password(account)
 
 
 @pytest.fixture
-def account(ada: Account, proxy: FaultyProxy) -> Iterator[BlueskyAccount]:
-    opened = bluesky_account(ada, app_password(ada), server=proxy.address)
+def ada(shared_account: tuple[Account, str]) -> Iterator[Account]:
+    """Return the account, which is emptied afterwards."""
+    account = shared_account[0]
+    yield account
+    for collection in (POST, PROFILE):
+        account.delete(collection, keys(account, collection))
+
+
+@pytest.fixture
+def password(shared_account: tuple[Account, str]) -> str:
+    """Return an app password of it."""
+    return shared_account[1]
+
+
+@pytest.fixture
+def account(ada: Account, password: str, proxy: FaultyProxy) -> Iterator[BlueskyAccount]:
+    opened = bluesky_account(ada, password, server=proxy.address)
     yield opened
     opened.close()
+
+
+def keys(ada: Account, collection: str) -> list[str]:
+    """Return the keys of the records that stand there."""
+    said = ada.network.get("com.atproto.repo.listRecords", repo=ada.did, collection=collection)
+    return [row["uri"].rpartition("/")[2] for row in json.loads(said)["records"]]
 
 
 def records(ada: Account) -> list[dict[str, Any]]:
@@ -104,11 +130,11 @@ def test_a_post_as_it_stands_there(ada: Account, account: BlueskyAccount) -> Non
 
 
 def test_mentions_and_tags_if_they_are_wanted(
-    network: Network, ada: Account, proxy: FaultyProxy
+    network: Network, ada: Account, proxy: FaultyProxy, password: str
 ) -> None:
-    bob = network.sign_up(f"bob{next(_NUMBERS)}.test")
+    bob = network.sign_up("bob.test")
     text = f"hello @{bob.handle}, @nobody.test and a@b.test: #tides #1 #日本"
-    account = bluesky_account(ada, app_password(ada), server=proxy.address, mentions=True)
+    account = bluesky_account(ada, password, server=proxy.address, mentions=True)
     account.send(account.request(draft(text), text))
     features = [facet["features"][0] for facet in records(ada)[0]["facets"]]
     assert features == [
@@ -223,9 +249,9 @@ def test_another_post_is_never_overwritten(ada: Account, account: BlueskyAccount
     assert texts(ada) == ["once"]
 
 
-def test_limits_are_waited_for(ada: Account, proxy: FaultyProxy) -> None:
+def test_limits_are_waited_for(ada: Account, proxy: FaultyProxy, password: str) -> None:
     events: list[Event] = []
-    account = bluesky_account(ada, app_password(ada), events.append, server=proxy.address)
+    account = bluesky_account(ada, password, events.append, server=proxy.address)
     request = account.request(draft("once"), "once")
     proxy.faults = ["limited"]
     account.send(request)
@@ -237,8 +263,10 @@ def test_limits_are_waited_for(ada: Account, proxy: FaultyProxy) -> None:
     account.close()
 
 
-def test_a_server_that_is_away(ada: Account, network: Network, proxy: FaultyProxy) -> None:
-    account = bluesky_account(ada, app_password(ada), server=proxy.address)
+def test_a_server_that_is_away(
+    ada: Account, network: Network, proxy: FaultyProxy, password: str
+) -> None:
+    account = bluesky_account(ada, password, server=proxy.address)
     request = account.request(draft("once"), "once")
     proxy.close()
     with pytest.raises(NetworkError, match="can't be reached now: connection refused"):
@@ -260,10 +288,6 @@ def test_answers_that_make_no_sense(
 # sessions
 
 
-class Kept(GivenCredentials):
-    """Credentials as a keyring has them, for several processes."""
-
-
 def opened(ada: Account, proxy: FaultyProxy, credentials: GivenCredentials) -> BlueskyAccount:
     return bluesky.open_account(
         KnownAccount("bsky", ada.handle, proxy.address, ada.did),
@@ -274,8 +298,8 @@ def opened(ada: Account, proxy: FaultyProxy, credentials: GivenCredentials) -> B
     )
 
 
-def test_a_session_is_kept_and_refreshed(ada: Account, proxy: FaultyProxy) -> None:
-    credentials = GivenCredentials({"password": Secret(app_password(ada))})
+def test_a_session_is_kept_and_refreshed(ada: Account, proxy: FaultyProxy, password: str) -> None:
+    credentials = GivenCredentials({"password": Secret(password)})
     for _ in range(3):
         account = opened(ada, proxy, credentials)
         account.profile()
@@ -364,8 +388,6 @@ def test_a_code_by_mail_is_asked_for(ada: Account, proxy: FaultyProxy) -> None:
 
 def test_too_many_logins(ada: Account, proxy: FaultyProxy) -> None:
     """Logins are limited on bsky.social, with this answer."""
-    import time
-
     reset = {"ratelimit-limit": "300", "ratelimit-reset": str(int(time.time()) + 10 * 3600)}
     said = {"error": "RateLimitExceeded", "message": "Rate Limit Exceeded"}
     proxy.instead = {"POST /xrpc/com.atproto.server.createSession": (429, said, reset)}
@@ -404,7 +426,6 @@ def test_marking_the_account_keeps_all_else(ada: Account, account: BlueskyAccoun
     )
     after = json.loads(said)["value"]
     assert [value["val"] for value in after["labels"]["values"]] == ["!no-unauthenticated", "bot"]
-    assert {name: value for name, value in after.items() if name not in ("labels", "description")}
     for name in ("avatar", "displayName", "createdAt", "somethingNew"):
         assert after[name] == before[name]
 
@@ -472,3 +493,103 @@ def test_reactions(account: BlueskyAccount, proxy: FaultyProxy) -> None:
     proxy.instead = {"GET /xrpc/app.bsky.feed.getPosts": (200, {"posts": posts}, {})}
     assert account.reactions(uris) == {uris[0]: Reactions(3, 1), uris[1]: Reactions(0, 0)}
     assert account.rules() == ()
+
+
+# logging in
+
+
+class User:
+    """A user who types the answers in turn."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.shown: list[str] = []
+
+    def line(self, question: str) -> str:
+        return self.answers.pop(0)
+
+    secret = line
+
+    def show(self, text: str) -> None:
+        self.shown.append(text)
+
+    def can_open_pages(self) -> bool:
+        return True
+
+    def open_page(self, address: str) -> None:
+        raise AssertionError("no page is needed")
+
+
+def test_logging_in_and_out(
+    ada: Account, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    ring = tmp_path / "keyring"
+    keyring_standin.use(monkeypatch, ring)
+    user = User(f"@{ada.handle.upper()}", password)
+    request = LoginRequest("", None, pastes_token=False, allow_local=True)
+    known = accounts.log_in("bluesky", request, user)
+    assert known == KnownAccount("bsky", ada.handle, proxy.address, ada.did)
+    assert "Settings, Privacy and security, App passwords" in "\n".join(user.shown)
+    entries = json.loads(ring.read_text())
+    assert json.loads(entries[f"popinjay bsky:{ada.handle}"]) == {"password": password}
+    session = json.loads(entries[f"popinjay bsky:{ada.handle} (session)"])
+    assert session.keys() == {"access", "refresh"}
+
+    opened = accounts.open_account("bsky", allow_local=True)
+    opened.send(opened.request(draft("once"), "once"))
+    opened.close()
+    assert texts(ada) == ["once"]
+    asked = [path.rpartition(".")[2] for path in proxy.asked]
+    assert asked.count("createSession") == 1
+    hidden = [password, session["access"], session["refresh"]]
+    settings = known_accounts.file().parent
+    for file in settings.rglob("*"):
+        assert not any(secret in file.read_text() for secret in hidden)
+
+    accounts.log_out("bsky", allow_local=True)
+    assert json.loads(ring.read_text()) == {}
+    url = f"{proxy.address}/xrpc/com.atproto.server.refreshSession"
+    with HttpClient(allow_local=True) as client:
+        ended = client.send("POST", url, headers=bearer(Secret(session["refresh"])))
+    assert ended.status == 400  # the session has ended there, too
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("the tide is in", "own password, with which everything can be changed"),
+        ("abcd-efgh-ijkl-mnop", "does not accept this password"),
+        ("", "No password was given"),
+    ],
+)
+def test_logins_that_are_refused(
+    ada: Account,
+    proxy: FaultyProxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+    said: str,
+) -> None:
+    ring = tmp_path / "keyring"
+    keyring_standin.use(monkeypatch, ring)
+    request = LoginRequest(ada.handle, None, pastes_token=False, allow_local=True)
+    with pytest.raises(LoginError, match=said) as caught:
+        accounts.log_in("bsky", request, User(password))
+    assert "App passwords" in caught.value.hint
+    assert not password or password not in str(caught.value) + caught.value.hint
+    assert not ring.exists()
+    assert known_accounts.kept() == []
+
+
+def test_an_account_of_the_environment(
+    ada: Account, password: str, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in bluesky_variables(ada, password).items():
+        monkeypatch.setenv(name, value)
+    for name, value in proxy.variables.items():
+        monkeypatch.setenv(name, value)
+    opened = accounts.open_account(allow_local=True)
+    assert (opened.name, opened.server) == (f"bsky:{ada.handle}", proxy.address[7:])
+    opened.send(opened.request(draft("once"), "once"))
+    opened.close()
+    assert texts(ada) == ["once"]

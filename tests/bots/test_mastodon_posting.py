@@ -311,7 +311,7 @@ def test_a_rate_that_is_limited_for_too_long(
     server: PostingStandIn, account: MastodonAccount
 ) -> None:
     server.data.update(faults=["limited"], pause=3 * HOUR)
-    with pytest.raises(NetworkError, match="asks to come back in 3 h"):
+    with pytest.raises(NetworkError, match=r"asks to come back in 3\.0 h"):
         account.send(account.request(draft("once"), "once"))
     assert server.texts == []
 
