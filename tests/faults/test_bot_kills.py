@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 
 DRAFTS = 4  # that are approved before each kill
 LONGEST = 0.8  # seconds that a child posts before it is killed
+SENDING = 0.03  # the same for every second child, from when it is seen to send
 FAULTS = ("lost", "lost", "broken", "down", "limited", "gateway", "")
 
 
@@ -128,7 +129,11 @@ def campaign(server: Server, run: Run, kills: int, seed: int) -> Counter[str]:
         server.disturb(chance)
         is_killed = chance.random() < 0.1
         child = _child(server, run)
-        time.sleep(LONGEST * chance.random())
+        if chance.random() < 0.5:
+            _await_sending(run, child)
+            time.sleep(SENDING * chance.random())
+        else:
+            time.sleep(LONGEST * chance.random())
         if is_killed:
             server.kill()
             time.sleep(0.2 * chance.random())
@@ -155,6 +160,13 @@ def _child(server: Server, run: Run) -> BaseProcess:
     assert here.recv() == "begun"
     here.close()
     return child
+
+
+def _await_sending(run: Run, child: BaseProcess) -> None:
+    """Wait until the queue says that something is being sent, or the child has ended."""
+    with Queue(run) as queue:
+        while child.is_alive() and not queue.drafts(DraftState.SENDING):
+            time.sleep(0.001)
 
 
 def check(server: Server, run: Run) -> None:
