@@ -29,10 +29,8 @@ def login(actions: Any) -> None:
             "popinjay login bsky ada-bot.bsky.social --stdin",
         ),
     )
-    added.add_argument("network", metavar="NETWORK", help="bsky or mastodon").completer = (
-        "bsky",
-        "mastodon",
-    )  # type: ignore[attr-defined]
+    network = added.add_argument("network", metavar="NETWORK", help="bsky or mastodon")
+    network.completer = ("bsky", "mastodon")  # type: ignore[attr-defined]
     added.missing["NETWORK"] = (
         "login needs the network.",
         "Such as: popinjay login bsky, or popinjay login mastodon",
