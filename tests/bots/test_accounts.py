@@ -257,7 +257,7 @@ def test_a_system_without_a_keyring(
 ) -> None:
     from keyring.backends.fail import Keyring
 
-    monkeypatch.setattr("keyring.core._keyring_backend", Keyring())
+    monkeypatch.setattr("keyring.core._keyring_backend", Keyring())  # type: ignore[no-untyped-call]
     user = User("CODE")
     with pytest.raises(LoginError, match="has no keyring in which a password could be kept") as of:
         accounts.log_in("mastodon", asked(server.host), user)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from popinjay import options
-from popinjay.cli import progress, questions, terminal
+from popinjay.cli import progress, questions, show_accounts, terminal
 from popinjay.cli.commands import chosen_options
 from popinjay.errors import LoginError, OptionError, PopinjayError
 from popinjay.events import Listener
@@ -85,7 +85,7 @@ def do_login(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json(_known(account))
     else:
-        print(f"Logged in to {account.name}. Look at it: popinjay accounts")
+        show_accounts.show_logged_in(account.name)
 
 
 def do_logout(args: argparse.Namespace) -> None:
@@ -98,13 +98,12 @@ def do_logout(args: argparse.Namespace) -> None:
     if args.json:
         terminal.show_json({"name": name})
     else:
-        print(f"Logged out of {name}.")
+        show_accounts.show_logged_out(name)
 
 
 def do_accounts(args: argparse.Namespace) -> None:
     """List the accounts, as their servers show them."""
     from popinjay.bots import accounts
-    from popinjay.cli import show_accounts
 
     chosen = chosen_options(args, options.AccountOptions)
     known = accounts.accounts(allow_local=chosen.allow_local)
@@ -128,7 +127,7 @@ def _row(
     """Return an account as its server shows it, or what keeps it from doing so."""
     from popinjay.bots.accounts import open_account
 
-    row = {**_known(account), "server": "", "shown_as": "", "bot": None, "trouble": ""}
+    row = {**_known(account), "server": "", "shown_as": "", "bot": None, "trouble": "", "hint": ""}
     try:
         opened = open_account(account.name, allow_local=allow_local, listener=listener)
         try:
@@ -144,5 +143,5 @@ def _row(
         finally:
             opened.close()
     except PopinjayError as error:
-        row["trouble"] = error.message
+        row |= {"trouble": error.message, "hint": error.hint}
     return row

@@ -10,6 +10,22 @@ from popinjay.cli.consoles import console
 _MARKS = {True: ("yes", "green"), False: ("no", "yellow"), None: ("", "")}
 
 
+def show_logged_in(name: str) -> None:
+    """Say which account was logged in to."""
+    _show_line(f"Logged in to {name}. Look at it: popinjay accounts")
+
+
+def show_logged_out(name: str) -> None:
+    """Say which account was logged out of."""
+    _show_line(f"Logged out of {name}.")
+
+
+def _show_line(text: str) -> None:
+    from rich.text import Text
+
+    console().print(Text(text), soft_wrap=True)
+
+
 def show_accounts(rows: Sequence[Mapping[str, Any]], *, rules: bool) -> None:
     """Show accounts: their names, whether they are marked as bots, and what is the matter."""
     from rich.table import Table
@@ -35,6 +51,8 @@ def show_accounts(rows: Sequence[Mapping[str, Any]], *, rules: bool) -> None:
     for row in rows:
         if row["trouble"]:
             out.print(Text(f"\n{row['name']}: {row['trouble']}", "red"), soft_wrap=True)
+            if row["hint"]:
+                out.print(Text(row["hint"]), soft_wrap=True)
         if rules and "rules" in row:
             _show_rules(row["server"], row["rules"])
 
