@@ -252,6 +252,18 @@ def test_the_environment_needs_no_keyring(
         accounts.open_account()
 
 
+def test_a_secret_of_the_environment_goes_to_its_account_only(
+    server: PostingStandIn, ring: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_accounts.keep(KnownAccount("mastodon", server.account, server.address, "7001"))
+    monkeypatch.setenv("POPINJAY_MASTODON_TOKEN", TOKEN)
+    for variable in ("", "@bob@else.example"):
+        monkeypatch.setenv("POPINJAY_MASTODON_ACCOUNT", variable)
+        with pytest.raises(LoginError, match="There is no token of @ada@localhost"):
+            accounts.open_account(server.account, allow_local=True)
+    assert server.data["asked"] == []
+
+
 def test_a_system_without_a_keyring(
     server: PostingStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

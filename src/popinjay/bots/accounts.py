@@ -124,7 +124,7 @@ def _credentials(row: Network, account: KnownAccount) -> Credentials:
     """Return the secrets of an account. The environment counts before the keyring."""
     secret = environment_secret(row.secret_variable)
     given = os.environ.get(row.account_variable, "").strip()
-    if secret and (not given or account.is_called(given)):
+    if secret and given and account.is_called(given):  # else it may be another account's
         return GivenCredentials({row.secret: secret})
     return KeyringCredentials(account.name)
 
