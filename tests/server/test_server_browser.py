@@ -17,6 +17,7 @@ from server_page import (
     LONG_WORD,
     PATIENCE,
     PHONE,
+    WIDE,
     Looked,
     Server,
     finished_posts,
@@ -348,17 +349,75 @@ def test_axe_finds_nothing(look: Any, scheme: str, archive: Path) -> None:
     check("sharing")
 
 
+# Adds up how much of the page moves from then on. Within five seconds, 0.1 counts as good.
+WATCH = """() => {
+    window.moved = 0;
+    const add = list => list.getEntries().forEach(one => { window.moved += one.value; });
+    window.watching = new PerformanceObserver(add);
+    window.watching.observe({type: "layout-shift"});
+}"""
+# After what is on the way: an observer hears of a frame once it has been shown.
+MOVED = """async () => {
+    for (let frames = 0; frames < 3; frames++)
+        await new Promise(go => requestAnimationFrame(() => setTimeout(go)));
+    window.watching.takeRecords().forEach(one => { window.moved += one.value; });
+    window.watching.disconnect();
+    return window.moved;
+}"""
+# A stand-in for the server's stream: it sends the texts in `window.coming` in pieces, with time for
+# the page to lay itself out in between.
+STREAM = """() => {
+    const real = window.fetch;
+    const sent = (event, data) =>
+        new TextEncoder().encode(`event: ${event}\\ndata: ${JSON.stringify(data)}\\n\\n`);
+    const laidOut = () => new Promise(go => requestAnimationFrame(() => setTimeout(go)));
+    const send = async stream => {
+        const words = window.coming.map(text => text.match(/.{1,26}/g));
+        for (let now = 0; now < Math.max(...words.map(some => some.length)); now++) {
+            words.forEach((some, place) => {
+                if (now < some.length) stream.enqueue(sent("piece", {place, text: some[now]}));
+                if (now === 1 && place === 1) stream.enqueue(sent("again", {place}));
+                if (now !== some.length - 1) return;
+                if (place === 4) stream.enqueue(sent("missing", {place}));
+                else stream.enqueue(sent("post", {place, text: window.coming[place]}));
+            });
+            await laidOut();
+        }
+        stream.enqueue(sent("end", {redrawn: {copied: 3, repeated: 12}}));
+        stream.close();
+    };
+    window.fetch = (path, ...how) => path.endsWith("/say")
+        ? Promise.resolve(new Response(new ReadableStream({start: stream => { send(stream); }})))
+        : real(path, ...how);
+}"""
+SHORT, LONG_POST = "a few words of it", "many a word of a long post " * 18
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE, {"width": 1400, "height": 2000}])
+def test_the_layout_is_stable_whatever_the_posts_are(look: Any, size: dict[str, int]) -> None:
+    """Long posts take the place of short ones, and the other way round; some of both are mixed."""
+    looked = look(viewport=size)
+    page = looked.go("say/ada")
+    page.locator(".kept").wait_for()
+    page.evaluate(STREAM)
+    mixed = [SHORT, LONG_POST, LONG_POST, SHORT, SHORT] * 2
+    for texts in ([SHORT] * 10, [LONG_POST] * 10, [SHORT] * 10, mixed, mixed[::-1]):
+        page.evaluate("texts => { window.coming = texts; }", texts)
+        page.evaluate(WATCH)
+        page.get_by_role("button", name=re.compile("Write ten|Ten more")).click()
+        expect(page.get_by_text("9 posts, unselected.")).to_be_visible()
+        expect(page.locator("ol .post:visible")).to_have_count(10)
+        expect(page.get_by_role("button", name="Ten more")).to_be_visible()
+        assert page.evaluate(MOVED) < 0.1  # in total
+
+
 def test_the_layout_is_stable_while_posts_arrive(look: Any) -> None:
     page = look().go("say/ada")
     page.locator(".kept").wait_for()
-    page.evaluate("""() => {
-        window.moved = 0;
-        const add = list => list.getEntries().forEach(one => { window.moved += one.value; });
-        new PerformanceObserver(add).observe({type: "layout-shift"});
-    }""")
+    page.evaluate(WATCH)
     page.get_by_role("button", name="Write ten").click()
     expect(page.get_by_role("button", name="Ten more")).to_be_visible()
-    assert page.evaluate("window.moved") < 0.1  # in total; within five seconds, 0.1 counts as good
+    assert page.evaluate(MOVED) < 0.1  # in total
 
 
 def test_a_failed_job_shows_its_reason_and_can_be_removed(look: Any, server: Server) -> None:

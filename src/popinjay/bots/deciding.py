@@ -27,24 +27,30 @@ class Decision:
     take_back: Callable[[Queue], Draft]  # returns the draft as it was
 
 
-def approve(queue: Queue, id: int) -> Decision:
-    """Approve a draft: it may be posted."""
-    return _decide(queue, id, DraftState.APPROVED)
+def approve(queue: Queue, id: int, since: DraftState | None = None) -> Decision:
+    """Approve a draft: it may be posted.
+
+    Args:
+        queue: The queue.
+        id: The draft.
+        since: The state in which its user saw it; None: whatever it is.
+    """
+    return _decide(queue, id, DraftState.APPROVED, since)
 
 
-def reject(queue: Queue, id: int) -> Decision:
-    """Reject a draft: it is never posted, nor written again."""
-    return _decide(queue, id, DraftState.REJECTED)
+def reject(queue: Queue, id: int, since: DraftState | None = None) -> Decision:
+    """Reject a draft: it is never posted, nor written again. The arguments are those of approve."""
+    return _decide(queue, id, DraftState.REJECTED, since)
 
 
-def edit(queue: Queue, id: int, text: str) -> Decision:
+def edit(queue: Queue, id: int, text: str, since: DraftState | None = None) -> Decision:
     """Approve another text in the place of a draft. Raises QueueError for a text without words."""
-    before = queue.draft(id)
+    before = _seen(queue, id, since)
     text = tidy(text)
     if not text:
         raise QueueError("The text is empty.", f"To reject draft {id}, say no to it.")
     if text == before.text:
-        return approve(queue, id)
+        return approve(queue, id, since)
     _check_decidable(before, DraftState.SUPERSEDED)
     new = queue.replace_text(
         id,
@@ -69,11 +75,14 @@ def put_off(queue: Queue, id: int) -> Decision:
 def undo(queue: Queue, id: int) -> Draft:
     """Have a draft undecided again; of an edited one, that is the draft as it was written.
 
-    Raises QueueError if nothing was decided, or it can't be taken back, as it was sent.
+    One that was put off comes earlier again. Raises QueueError if nothing was decided, or it can't
+    be taken back, as it was sent.
     """
     draft = queue.draft(id)
     if draft.supersedes is not None and draft.state in (UNDECIDED, DraftState.APPROVED):
         return queue.take_back_edit(id, draft.state)
+    if draft.state is UNDECIDED and draft.later:
+        return queue.set(id, later=draft.later - 1)
     if draft.state is UNDECIDED:
         raise QueueError(f"Nothing was decided about draft {id}.", "There is nothing to undo.")
     return queue.move(id, draft.state, UNDECIDED, decided_at="", decided_by="")
@@ -101,8 +110,19 @@ def _is_text(character: str) -> bool:
     return character >= " " and not "\x7f" <= character <= "\x9f"
 
 
-def _decide(queue: Queue, id: int, to: DraftState) -> Decision:
-    before = queue.draft(id)
+def _seen(queue: Queue, id: int, since: DraftState | None) -> Draft:
+    """Return a draft. Raises QueueError if it is not as its user saw it."""
+    draft = queue.draft(id)
+    if since not in (None, draft.state):
+        raise QueueError(
+            f"Draft {id} is {draft.state} by now, not {since}.",
+            "Another window or process has decided about it. Look at the queue again.",
+        )
+    return draft
+
+
+def _decide(queue: Queue, id: int, to: DraftState, since: DraftState | None) -> Decision:
+    before = _seen(queue, id, since)
     _check_decidable(before, to)
     after = queue.move(id, before.state, to, decided_at=now(), decided_by=HUMAN)
 

@@ -37,6 +37,13 @@ BODIES: dict[str, Any] = {  # of the examples
     "/api/personas/{name}/say": {"prompt": "My dream is", "n": 3},
     "/api/personas/{name}/kept": {"prompt": "My dream is", "text": "My dream is a parrot."},
     "/api/personas/{name}/picture": {"prompt": "My dream is", "text": "My dream is a parrot."},
+    "/api/personas/{name}/queue/write": {"n": 20},
+    "/api/personas/{name}/queue/check": {"text": "My dream is a parrot."},
+    "/api/personas/{name}/queue/{id}/approve": {"since": "draft"},
+    "/api/personas/{name}/queue/{id}/reject": {"since": "draft"},
+    "/api/personas/{name}/queue/{id}/edit": {"text": "My dream is two parrots."},
+    "/api/personas/{name}/queue/settings": {"every": "6h", "quiet_hours": "22:00-08:00"},
+    "/api/personas/{name}/queue/post": {"dry_run": True},
     "/api/jobs": {"doing": "make", "specs": ["ada.bsky.social"], "options": {"whose": "self"}},
 }
 _CLIENT = """from openai import OpenAI

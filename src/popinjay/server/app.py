@@ -15,6 +15,7 @@ from popinjay.server.auth import Auth, AuthMiddleware
 from popinjay.server.description import describe
 from popinjay.server.monitoring import Monitoring, MonitoringMiddleware
 from popinjay.server.routes import (
+    bot,
     completions,
     docs,
     estimates,
@@ -27,6 +28,7 @@ from popinjay.server.routes import (
     page,
     persona_files,
     personas,
+    queue,
     retrain,
     say,
     uploads,
@@ -50,6 +52,8 @@ ROUTES = (  # in the order of /docs
     opening,
     say,
     kept,
+    queue,
+    bot,
     persona_files,
     exports,
     jobs,

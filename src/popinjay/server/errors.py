@@ -22,6 +22,8 @@ from popinjay.server.api_error import ApiError
 OPENAI_PREFIX = "/v1/"
 STATUSES: tuple[tuple[type[PopinjayError], int], ...] = (  # the first match counts
     (errors.PersonaError, 409),
+    (errors.QueueError, 409),
+    (errors.PostingError, 409),
     (errors.StorageError, 507),
     (errors.NetworkError, 502),
     (errors.OptionError, 422),

@@ -9,7 +9,7 @@ export const el = (name, given = {}, ...children) => {
   for (const [key, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden")
+    else if (key === "value" || key === "checked" || key === "selected" || key === "disabled" || key === "hidden")
       element[key] = value;
     else element.setAttribute(key, value === true ? "" : value);
   }

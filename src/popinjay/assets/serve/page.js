@@ -9,9 +9,10 @@ import * as job from "./job.js";
 import * as login from "./login.js";
 import * as look from "./look.js";
 import * as make from "./make.js";
+import * as queue from "./queue.js";
 import * as say from "./say.js";
 
-const SCREENS = { home, make, job, say, look, export: exporting, all };
+const SCREENS = { home, make, job, say, look, queue, export: exporting, all };
 const main = document.getElementById("main");
 let open = new AbortController();
 

@@ -63,6 +63,7 @@ export const header = (persona, current) => {
       { class: "tabs", "aria-label": "This persona" },
       persona.speaks ? link("say", "Let it speak") : null,
       link("look", "How good is it?"),
+      persona.speaks ? link("queue", "What it may post") : null,
       persona.speaks ? link("export", "Take it elsewhere") : null,
     ),
   );

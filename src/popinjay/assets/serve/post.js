@@ -18,6 +18,7 @@ export class Post {
     this.text = null; // until it is finished
     this.shown = "";
     this.words = el("p", { class: "text", dir: "auto" });
+    this.write("");
     this.acts = el("div", { class: "acts" });
     this.errors = el("div");
     this.element = el(
@@ -47,6 +48,11 @@ export class Post {
     return post;
   }
 
+  /** Whether nothing more comes: it is finished, or there is none. */
+  get isOver() {
+    return !this.element.classList.contains("coming");
+  }
+
   append(text) {
     this.shown += text;
     this.write(this.shown);
@@ -57,12 +63,15 @@ export class Post {
     this.write("");
   }
 
-  /** Show the text, with the prompt dimmed. */
+  /** Show the text, with the prompt dimmed. While it grows, its end has a cursor (::after). */
   write(text) {
-    const shared = this.settings.prompt.trim();
-    if (shared && text.startsWith(shared))
-      fill(this.words, el("span", { class: "shared" }, shared), text.slice(shared.length));
-    else fill(this.words, text);
+    const prompt = this.settings.prompt.trim();
+    const shared = text.startsWith(prompt) ? prompt : "";
+    fill(
+      this.words,
+      shared ? el("span", { class: "shared" }, shared) : null,
+      el("span", { class: "own" }, text.slice(shared.length)),
+    );
   }
 
   finish(text) {
@@ -95,7 +104,7 @@ export class Post {
 
   /** Mark a post that was not finished when the writing ended. */
   end() {
-    if (this.text !== null || this.element.classList.contains("none")) return;
+    if (this.isOver) return;
     this.element.classList.replace("coming", "none");
     if (!this.shown) fill(this.words, "Not written.");
   }

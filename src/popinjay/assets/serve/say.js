@@ -39,7 +39,7 @@ class SayView {
     this.share = new Share(persona);
     this.kept = new KeptPosts(persona, this.share, signal);
     this.note = el("p", { class: "aside told" });
-    this.rejected = el("p", { class: "aside" });
+    this.rejected = el("p", { class: "aside told" });
     this.list = el("ol", { class: "posts", "aria-label": "What it says" });
     this.running = null; // the query that is answered now, and what stops it
     signal.addEventListener("abort", () => {
@@ -156,21 +156,27 @@ class SayView {
     ["Share…", null, () => this.share.open(one)],
   ];
 
-  /**
-   * Show posts in place of those before, each at least as high while they are being written, so
-   * that nothing moves up under the reader's eyes.
-   */
+  /** Show posts in place of those before. */
   showPosts(posts) {
-    const before = [...this.list.children];
-    for (const element of before) element.style.minHeight = "";
-    const heights = before.map((element) => element.offsetHeight);
-    posts.forEach(({ element }, index) => {
-      if (heights[index]) element.style.minHeight = `${heights[index]}px`;
-    });
     fill(
       this.list,
       posts.map((one) => one.element),
     );
+    this.reveal(posts);
+  }
+
+  /**
+   * Show the posts up to the first row that is still being written. A row stands below the text of
+   * the rows above, of which nobody knows the length before: it would move under the reader's eyes.
+   */
+  reveal(posts) {
+    const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+    const unfinished = posts.findIndex((one) => !one.isOver);
+    const shown =
+      unfinished < 0 ? posts.length : columns * (Math.floor(unfinished / columns) + 1);
+    posts.forEach(({ element }, index) => {
+      element.hidden = index >= shown;
+    });
   }
 
   /** Write ten posts with the settings on the page, in place of those that are being written. */
@@ -200,10 +206,8 @@ class SayView {
     if (error) this.note.textContent = error.name === "AbortError" ? "Stopped." : "";
     if (error && error.name !== "AbortError") fill(this.errors, errorBox(error));
     this.running = null;
-    for (const one of posts) {
-      one.end();
-      one.element.style.minHeight = "";
-    }
+    for (const one of posts) one.end();
+    this.reveal(posts);
     this.setBusy(false);
   }
 
@@ -211,8 +215,8 @@ class SayView {
     this.button.textContent = isBusy ? "Stop" : "Ten more";
     this.button.classList.toggle("main", !isBusy);
     this.list.setAttribute("aria-busy", String(isBusy));
-    // What is below the posts stays where it is while others take their place.
-    this.list.style.minHeight = isBusy ? `${this.list.offsetHeight}px` : "";
+    // What is below the posts stays where it is, or below the window, while others are written.
+    this.list.style.minHeight = isBusy ? `max(100vh, ${this.list.offsetHeight}px)` : "";
   }
 
   async receive(query, posts, signal) {
@@ -231,6 +235,7 @@ class SayView {
         isOver = true;
         this.showSummary(posts, data);
       }
+      if (event === "post" || event === "missing") this.reveal(posts);
     }
     if (!isOver)
       throw Object.assign(new Error("The answer broke off."), {

@@ -141,7 +141,7 @@ async def _stream(
                 return
             events = await subscription.next_events()
     except PopinjayError as error:
-        yield _sse("error", {"message": error.message, "hint": error.page_hint})
+        yield sse("error", {"message": error.message, "hint": error.page_hint})
     finally:
         subscription.cancel()
 
@@ -150,18 +150,19 @@ def _format_event(event: StreamEvent, seed: int) -> bytes:
     """Return a server-sent event; empty for events that clients do not receive."""
     match event:
         case Piece(index, text):
-            return _sse("piece", {"place": index, "text": text})
+            return sse("piece", {"place": index, "text": text})
         case Restart(index):
-            return _sse("again", {"place": index})
+            return sse("again", {"place": index})
         case Finished(index, post):
-            return _sse("post", {"place": index, "text": post.text, "finished": post.finished})
+            return sse("post", {"place": index, "text": post.text, "finished": post.finished})
         case Missing(index):
-            return _sse("missing", {"place": index})
+            return sse("missing", {"place": index})
         case End(redrawn):
-            return _sse("end", {"redrawn": redrawn, "seed": seed})
+            return sse("end", {"redrawn": redrawn, "seed": seed})
     return b""
 
 
-def _sse(kind: str, data: dict[str, Any]) -> bytes:
+def sse(kind: str, data: dict[str, Any]) -> bytes:
+    """Return a server-sent event."""
     text = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
     return text.encode("utf-8", "replace")
