@@ -83,7 +83,9 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("POPINJAY_HOME", str(home))
     monkeypatch.setenv("POPINJAY_BASES", str(home / "bases"))
-    monkeypatch.setenv("POPINJAY_CONFIG", str(home.parent / f"{home.name}-config.toml"))
+    settings = home.parent / f"{home.name}-settings"
+    settings.mkdir()
+    monkeypatch.setenv("POPINJAY_CONFIG", str(settings / "config.toml"))
     monkeypatch.setenv("POPINJAY_TRACK", "none")
     monkeypatch.setenv("POPINJAY_BASES", str(home.parent / f"{home.name}-bases"))
     monkeypatch.setenv("HF_HOME", str(home / "hub"))

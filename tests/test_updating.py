@@ -290,6 +290,15 @@ def test_restore_undoes_and_can_be_undone(
     assert main(["report", "ada_l", "--against", "previous", "--json"]) == 0
 
 
+def test_restoring_what_is_there_changes_nothing(run: Run, archive: Path) -> None:
+    """A command that was killed at its very end can be given again."""
+    update(run, archive)
+    assert restore(run, "v0") == ("ada_l:v0", "ada_l:v1")
+    before = run.path.joinpath("run.toml").read_bytes()
+    assert restore(run, "v0") == restore(run, "ada_l:v0") == ("ada_l:v0", "")
+    assert run.path.joinpath("run.toml").read_bytes() == before
+
+
 def test_restored_under_another_name_the_card_says_the_new_one(run: Run, archive: Path) -> None:
     run = update(run, archive).persona.run
     renamed = rename(run, "lovelace").run

@@ -49,6 +49,14 @@ def option(
     )
 
 
+def _allow_local() -> Any:
+    return option(
+        False,
+        "Allow servers on this machine or in the local network, and connections to them without"
+        " encryption.",
+    )
+
+
 def _seed() -> Any:
     return option(
         0,
@@ -141,11 +149,7 @@ class FetchOptions(Checked):
         False,
         "Read all posts of an account again, and remove those that have been deleted there.",
     )
-    allow_local: bool = option(
-        False,
-        "Allow servers on this machine or in the local network, and connections to them without"
-        " encryption.",
-    )
+    allow_local: bool = _allow_local()
     i_have_the_right: bool = option(
         False,
         "Confirm that you have the right to train on what the X API sells you and that you pay for"
@@ -697,6 +701,30 @@ class BotOptions(Checked):
         "Who answers for the bot, as its profile says it: a name, an account or an address."
         " Default: the persona's --contact, or its author for your own words.",
         metavar="WHO",
+    )
+
+
+@dataclass(frozen=True)
+class AccountOptions(Checked):
+    """How the servers of accounts that are posted to are reached."""
+
+    allow_local: bool = _allow_local()
+
+
+@dataclass(frozen=True)
+class LoginOptions(AccountOptions):
+    """How to log in to an account that is posted to."""
+
+    stdin: bool = option(
+        False, "Read the app password or the token from standard input, for scripts."
+    )
+    token: bool = option(
+        False, "For Mastodon: paste a token of your own instead of authorizing popinjay on a page."
+    )
+    no_browser: bool = option(
+        False,
+        "Only print the address of that page, and ask for the code that it shows: for a browser on"
+        " another machine.",
     )
 
 

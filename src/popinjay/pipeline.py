@@ -280,9 +280,14 @@ def teach(
         listener,
         source=bases.fingerprint(base),
     )
+    after_training(run)
+    finish_made(run, base, options, listener, keep_picture=warm is not None)
+
+
+def after_training(run: Run) -> None:
+    """Remove what a finished training has left, and the marks of what it has unlearnt."""
     Checkpoints.forget(run.path)
     drop_marks(run)
-    finish_made(run, base, options, listener, keep_picture=warm is not None)
 
 
 def finish_made(

@@ -23,6 +23,7 @@ from popinjay.ownership import as_known, check_fetched, check_same
 from popinjay.persona import Persona
 from popinjay.pipeline import (
     AFTER,
+    after_training,
     at_work,
     expected,
     finish_made,
@@ -246,6 +247,7 @@ def _nothing_new(found: _Update, base: bases.Base, keep: int) -> Updated:
             "again to have it unlearn them.",
         )
     else:
+        after_training(run)
         if any(run.state(stage) is not State.FRESH for stage in STAGES):
             finish_made(run, base, found.options, found.listener, keep_picture=True)
             versions.prune(run, keep)
@@ -384,8 +386,8 @@ def restore(run: Run, version: str, listener: Listener = ignore) -> tuple[str, s
     """Bring an earlier version of a persona back, which can be undone in the same way.
 
     Returns the labels of what is there now and of what was kept instead, which is empty if an
-    update was under way. What the persona was told to forget stays forgotten, and kept posts stay.
-    Raises PersonaError if that version is not kept.
+    update was under way or that version is there already. What the persona was told to forget stays
+    forgotten, and kept posts stay. Raises PersonaError if that version is not kept.
 
     Args:
         run: The persona.
@@ -394,6 +396,8 @@ def restore(run: Run, version: str, listener: Listener = ignore) -> tuple[str, s
     """
     with run.locked():
         finish(run)
+        if versions.is_present(run, version):
+            return _label(run), ""
         chosen = versions.find(run, version)
         replaced = versions.restore(run, chosen)
         is_measured = run.record.made("evaluate") is not None

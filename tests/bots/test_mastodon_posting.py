@@ -13,6 +13,7 @@ import pytest
 
 from mastodon_posting_api import TOKEN
 from mastodon_posting_standin import MastodonProcess, PostingStandIn
+from pixels import png
 from popinjay.bots.networks.mastodon import MastodonAccount
 from popinjay.bots.networks.network import NotPosted, OutcomeUnknown, Reactions
 from popinjay.errors import LoginError, NetworkError, PostingError
@@ -20,7 +21,7 @@ from popinjay.events import Event, EventKind
 from posting_accounts import draft, mastodon_account
 
 HOUR = 3600.0
-PNG = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d49484452000000640000003208000000000000000000")
+PNG = png(7, 100, 50)
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ def test_a_rate_that_is_limited_for_too_long(
     server: PostingStandIn, account: MastodonAccount
 ) -> None:
     server.data.update(faults=["limited"], pause=3 * HOUR)
-    with pytest.raises(NetworkError, match="asks to come back in 3 h"):
+    with pytest.raises(NetworkError, match=r"asks to come back in 3\.0 h"):
         account.send(account.request(draft("once"), "once"))
     assert server.texts == []
 

@@ -36,7 +36,7 @@ def test_popinjay_alone_shows_the_commands_in_groups(capsys: pytest.CaptureFixtu
     shown = printed(capsys)
     assert shown == printed(capsys, "help") == printed(capsys, "--help")
     titles = re.findall(r"^(\w[\w ]+)$", shown, re.MULTILINE)
-    assert titles == ["Start", "Look", "Share and remove", "Machinery", "First steps"]
+    assert titles == ["Start", "Look", "Share and remove", "Bots", "Machinery", "First steps"]
     top = parser()
     grouped = [name for _, names in top.groups for name in names]
     assert len(grouped) == len(set(grouped))

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+LOGS = "logs"  # a folder with a log of each attempt: a killed command has left more of them
 # Keys of JSON and TOML with times, durations, or hashes of files that contain such.
-_TIMES = re.compile(r"finished|made|published|time|.*seconds.*|.*_per_second|.*reserve.*")
+_TIMES = re.compile(r"finished|kept_at|made|published|time|.*seconds.*|.*_per_second|.*reserve.*")
 _TIMED_FILES = ("README.md", "report.html", "report.json", "metrics.jsonl")
 _TIME_IN_WORDS = re.compile(r"\d+(?:\.\d+)? (?:s|min|h)\b")
 _JSON_TIME = re.compile(r'"\w*(?:seconds|time)\w*": ?[\d.e+-]+')
@@ -21,7 +22,7 @@ def snapshot(folder: Path) -> dict[str, str]:
     """Return a hash of each file below a folder, by path."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.parent.name != LOGS:
             told = _reader(path)(path.read_bytes()).replace(str(folder), "FOLDER")
             found[path.relative_to(folder).as_posix()] = _hash(told.encode())
     return found

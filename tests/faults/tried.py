@@ -96,6 +96,24 @@ def published_before(shop: Workshop, place: Place) -> None:
     assert ended.status == 0, ended.said
 
 
+def updating(shop: Workshop, place: Place) -> children.Step:
+    """Return the work of learning newer posts."""
+    return children.command(place.home, "update", NAME, str(shop.newer), "--quiet")
+
+
+def updated_before(shop: Workshop, place: Place) -> None:
+    """Update it, so that there is an earlier version."""
+    ended = children.run(updating(shop, place), heard=shop.heard)
+    assert ended.status == 0, ended.said
+
+
+def member_before(shop: Workshop, place: Place) -> None:
+    """Make another persona of the same base, to be blended with."""
+    making = [str(shop.other) if word == str(shop.archive) else word for word in shop.make()]
+    ended = shop.run(place, *["bob" if word == NAME else word for word in making])
+    assert ended.status == 0, ended.said
+
+
 def without_engine(shop: Workshop, place: Place) -> None:
     """Remove the engine, so that it is made anew."""
     shutil.rmtree(place.persona / "engine")
@@ -117,6 +135,14 @@ COMMANDS = (
     ),
     Command("say", 10, words("say", NAME, "the", "-n", "2", "--seed", "1"), prepare=without_engine),
     Command("keep", 10, keeping),
+    Command("update", 25, updating),
+    Command("restore", 15, words("restore", NAME, "v0"), prepare=updated_before),
+    Command(
+        "blend",
+        20,
+        words("blend", f"{NAME}=0.7", "bob=0.3", "--name", "both", "--samples", "10", "--quiet"),
+        prepare=member_before,
+    ),
 )
 
 

@@ -23,6 +23,7 @@ IN_CHILDREN = [
 ]
 NAME = "ada"
 COUNT = 110  # posts
+NEW = 20  # further ones in the newer archive
 TRAINING = "--epochs 1 --batch-tokens 512 --samples 10 --held-out 0.25 --track none --quiet".split()
 
 
@@ -63,6 +64,11 @@ class Workshop:
     def other(self) -> Path:
         """An archive of another author."""
         return self.path / "bob.zip"
+
+    @property
+    def newer(self) -> Path:
+        """An archive of the same author with further posts."""
+        return self.path / "newer.zip"
 
     @property
     def base(self) -> Path:
@@ -131,6 +137,7 @@ def equipped(path: Path) -> Workshop:
 def _prepare(shop: Workshop) -> None:
     models.gpt2(shop.base)
     archives.write_zip(shop.archive, archives.archive_files(archives.posts(COUNT)))
+    archives.write_zip(shop.newer, archives.archive_files(archives.posts(COUNT + NEW)))
     theirs = [
         archives.tweet(
             f"bob counts {n * 37} lamps and {n * 13} gulls near the old river every day", n

@@ -386,6 +386,7 @@ def test_forgetting_twice_changes_nothing(run: Run, capsys: pytest.CaptureFixtur
         "files": [],
         "still_known": {"posts": 1, "authors": []},
         "also": [],
+        "posted": [],
         "retrained": False,
     }
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before

@@ -430,11 +430,31 @@ print(type(decoder).__name__, *[name for name in heavy if name in sys.modules])
     assert done.stdout.strip() == "OnnxDecoder"
 
 
-@pytest.mark.parametrize(
-    ("asked", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)]
-)  # 0: as many as there are cores
-def test_thread_limits_are_respected(
-    tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, asked: str, threads: int
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as on Linux")
+@pytest.mark.parametrize(("limit", "most"), [("1", 1), ("3", 4), ("many", None)])
+def test_sessions_share_their_threads(
+    folder: Path, tmp_path: Path, limit: str, most: int | None
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    assert OnnxDecoder(tiny_gpt2)._session.get_session_options().intra_op_num_threads == threads
+    """Threads of several pools would hold each other up; a limit for PyTorch holds here too."""
+    code = f"""
+import os
+from pathlib import Path
+from popinjay.inference.onnx.decoder import OnnxDecoder
+def opened():
+    decoder = OnnxDecoder(Path({str(folder)!r}), cache=Path({str(tmp_path)!r}))
+    decoder.prefill([decoder.eos_token, 5, 6])
+    return decoder, len(os.listdir("/proc/self/task"))
+decoders, counts = zip(*[opened() for _ in range(3)])
+print(*counts)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": limit, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    first, *others = map(int, done.stdout.split())
+    assert others == [first, first]
+    if most is not None:
+        assert first <= most

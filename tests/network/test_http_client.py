@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from popinjay.errors import NetworkError
+from popinjay.errors import AnswerLost, NetworkError
 from popinjay.events import Event, EventKind
 from popinjay.network import connection as connecting
 from popinjay.network import http_client
@@ -630,3 +630,39 @@ def test_the_proxy_of_the_environment_is_used(
     with pytest.raises(NetworkError, match="in a local network"):
         HttpClient().get("https://10.0.0.1/")
     local.close()
+
+
+def test_a_request_that_changes_something_is_sent_once(
+    serve: Callable[..., Server], local: HttpClient
+) -> None:
+    """On a new connection: one that was kept open may be closed by now, which could lose it."""
+
+    def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
+        answer(stream, b"[]")
+        return False  # the body would be taken for another request
+
+    server = serve(script)
+    assert local.send("POST", server.address(), {"a": "ä"}).value() == []
+    assert local.send("POST", server.address(), body=("image/png", b"PNG")).value() == []
+    kinds = [(headers["content-type"], headers["content-length"]) for _, headers in server.asked]
+    assert kinds == [("application/json", "11"), ("image/png", "3")]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", b"junk\r\n"]
+)
+def test_an_answer_that_is_lost_is_told_from_a_request_not_sent(
+    serve: Callable[..., Server], local: HttpClient, said: bytes
+) -> None:
+    def script(path: str, headers: dict[str, str], stream: socket.socket) -> bool:
+        stream.sendall(said)
+        return False
+
+    server = serve(script)
+    with pytest.raises(AnswerLost, match="was asked, and its answer did not come"):
+        local.send("POST", server.address(), {})
+    assert len(server.asked) == 1
+    with pytest.raises(NetworkError, match="can't be reached now: connection refused") as caught:
+        local.send("POST", "http://localhost:9/", {})
+    assert not isinstance(caught.value, AnswerLost)

@@ -95,12 +95,14 @@ def test_json_output_matches_its_documentation(
     publish = ["publish", "ada_l", "--to", "hub:ada/bird", "--private", "--dry-run"]
     with (own_home / "ada_l" / "train.jsonl").open(encoding="utf-8") as file:
         forget = ["forget", "ada_l", "--post", json.loads(file.readline())["id"]]
+    assert main(["queue", "ada_l", "--write", "1", "--max-tokens", "12"]) == 0
     for command in (
         ["inspect", str(ada)],
         ["say", "ada_l", "-n", "1"],
         ["status"],
         ["lineage", "ada_l"],
         ["update", "ada_l"],
+        ["queue", "ada_l"],
         ["bases"],
         ["export", "ada_l", "--to", "gguf", "--out", str(own_home / "exported")],
         publish,
@@ -118,7 +120,7 @@ def keys(value: object) -> object:
     """Return the keys of a document, and of the first item of each list in it."""
     if isinstance(value, dict):
         open_ended = {"record", "further", "masked", "languages", "left_out", "unread", "redrawn"}
-        open_ended |= {"years"}
+        open_ended |= {"years", "made_with"}
         return {key: None if key in open_ended else keys(item) for key, item in value.items()}
     return (
         [keys(value[0])]

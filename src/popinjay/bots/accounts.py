@@ -51,7 +51,7 @@ def log_out(name: str, *, allow_local: bool = False, listener: Listener = ignore
 
     Raises LoginError if there is none of this name. A server that can't be reached is no error.
     """
-    account = _chosen(name, known_accounts.kept())
+    account = chosen(name, known_accounts.kept())
     row = network(account.network)
     credentials = KeyringCredentials(account.name)
     with _client(allow_local, listener) as client, suppress(NetworkError, LoginError):
@@ -89,7 +89,7 @@ def open_account(
 
     Raises LoginError if there is no such account, or no secret of it.
     """
-    account = _chosen(name, accounts(allow_local=allow_local))
+    account = chosen(name, accounts(allow_local=allow_local))
     row = network(account.network)
     return row.load().open_account(
         account,
@@ -100,8 +100,8 @@ def open_account(
     )
 
 
-def _chosen(name: str | None, known: Sequence[KnownAccount]) -> KnownAccount:
-    """Return the account of this name. Raises LoginError if there is none, or several."""
+def chosen(name: str | None, known: Sequence[KnownAccount]) -> KnownAccount:
+    """Return the account of this name, of those. Raises LoginError for none, or several."""
     found = [account for account in known if name is None or account.is_called(name)]
     if len(found) == 1:
         return found[0]
@@ -124,7 +124,7 @@ def _credentials(row: Network, account: KnownAccount) -> Credentials:
     """Return the secrets of an account. The environment counts before the keyring."""
     secret = environment_secret(row.secret_variable)
     given = os.environ.get(row.account_variable, "").strip()
-    if secret and (not given or account.is_called(given)):
+    if secret and given and account.is_called(given):  # else it may be another account's
         return GivenCredentials({row.secret: secret})
     return KeyringCredentials(account.name)
 

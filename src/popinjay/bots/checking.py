@@ -48,7 +48,7 @@ class Check:
             names = ", ".join(f"@{name}" for name in self.handles)
             found.append(f"It names {names}.")
         if self.has_tags_or_names:
-            found.append("Signs of @names and #tags are left out when it is posted.")
+            found.append("The signs of @names and #tags are left out when it is posted.")
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -30,14 +30,9 @@ class KnownAccount:
 
     def is_called(self, name: str) -> bool:
         """Return whether a user who types this name means it."""
-        network, _, handle = name.strip().rpartition(":") if _has_network(name) else ("", "", name)
-        same = handle.strip().lstrip("@").casefold() == self.handle.lstrip("@").casefold()
-        return (same and network in ("", self.network)) or name == self.network
-
-
-def _has_network(name: str) -> bool:
-    before, colon, _ = name.strip().partition(":")
-    return bool(colon) and before.isalpha()
+        wanted = name.strip().casefold()
+        handle = wanted.removeprefix(f"{self.network}:").lstrip("@")
+        return handle == self.handle.lstrip("@").casefold() or wanted == self.network
 
 
 def file() -> Path:

@@ -97,10 +97,12 @@ def statement_of(run: Run, chosen: BotOptions) -> str:
     """Return what the profile has to say. Raises PostingError if nobody is named to answer."""
     authors = _listed(run.record.asked.authors or (run.name,))
     unread = f" {UNREAD}" if chosen.auto else ""
-    return (
-        f"Bot: a language model writes these posts in the manner of {authors}.{unread} "
-        f"{operator_of(run, chosen)} answers for them."
-    )
+    operator = operator_of(run, chosen)
+    if operator == authors:
+        answering = f", who answers for them.{unread}"
+    else:
+        answering = f".{unread} {operator} answers for them."
+    return f"Bot: a language model writes these posts in the manner of {authors}{answering}"
 
 
 def says_enough(profile: Profile, run: Run, chosen: BotOptions) -> bool:

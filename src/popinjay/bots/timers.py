@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
+from popinjay import settings
 from popinjay.bots.bot_settings import local_zone
 from popinjay.bots.schedule import DAY, Schedule
 
@@ -51,17 +52,20 @@ def timers(schedule: Schedule, words: Sequence[str]) -> Timers:
     return Timers(_cron(schedule, times, words), service, timer, unit)
 
 
-def command_words(name: str, home: Path | None, account: str | None) -> list[str]:
+def command_words(name: str, folder: Path, account: str | None) -> list[str]:
     """Return the command that posts the next draft, with the absolute path of popinjay.
 
-    A slot without anything to post is no failure then.
+    A slot without anything to post is no failure then. A persona outside the home folder that a
+    timer would look in is named by its folder.
     """
     found = Path(sys.argv[0])
     if found.name != "popinjay" or not found.is_file():
         found = Path(sys.executable).with_name("popinjay")
-    program = [str(found.resolve().parent / found.name)] if found.is_file() else _as_module()
+    program = [str(found.absolute())] if found.is_file() else _as_module()
     words = [*program, "post", name, "--next", "--if-due"]
-    words += ["--home", str(home.resolve())] if home else []
+    usual = settings.home_folder() or Path.home() / ".popinjay"  # a timer has no POPINJAY_HOME
+    if folder.parent != usual.resolve():
+        words += ["--home", str(folder.parent)]
     return words + (["--to", account] if account else [])
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STAGE = "queue"  # of the events
 MODEL = "model"  # under which a draft has the hash of the model that wrote it
+ROUND = 32  # drafts written side by side: with more, the first would take long to be saved
 MAX_EMPTY_ROUNDS = 3  # in a row, without a text that the queue does not have yet
 BUSY_SECONDS = 5.0  # that another process, which adds drafts too, is waited for
 
@@ -79,12 +80,12 @@ def write(
     options = checked(options, to).with_defaults(persona.sampling)
     with Queue(persona.run) as queue:
         adding = _Adding(persona.run, queue, listener)
-        listener(Event(STAGE, EventKind.START, "writing"))
+        listener(Event(STAGE, EventKind.START, "writing drafts"))
         seed = secrets.randbits(32) if options.seed is None else options.seed
         empty = 0
         while len(adding.written.drafts) < count and empty < MAX_EMPTY_ROUNDS:
             before = len(adding.written.drafts)
-            asked = replace(options, n=count - before, seed=seed)
+            asked = replace(options, n=min(ROUND, count - before), seed=seed)
             stream = persona.stream(prompt, asked)
             made_with = {"prompt": prompt, **asked.to_repeat(), MODEL: adding.model}
             for number, post in enumerate(stream, 1):
@@ -124,6 +125,7 @@ class _Adding:
 
     def __init__(self, run: Run, queue: Queue, listener: Listener) -> None:
         self.written = Written()
+        self._began = time.monotonic()
         self._run = run
         self._queue = queue
         self._listener = listener
@@ -177,7 +179,19 @@ class _Adding:
     def tell(self, count: int) -> None:
         """Tell how many drafts there are of those asked for."""
         done = len(self.written.drafts)
-        self._listener(Event(STAGE, EventKind.PROGRESS, "", done=done, total=count, unit="drafts"))
+        seconds = time.monotonic() - self._began
+        numbers = {"seconds_left": seconds * (count - done) / done} if done else {}
+        self._listener(
+            Event(
+                STAGE,
+                EventKind.PROGRESS,
+                "writing drafts",
+                done=done,
+                total=count,
+                unit="drafts",
+                numbers=numbers,
+            )
+        )
 
     def supersede(self) -> None:
         """Have undecided drafts of an earlier model give way."""

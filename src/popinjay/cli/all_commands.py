@@ -10,7 +10,7 @@ from popinjay import __version__
 from popinjay.cli import group_bots, group_look, group_machinery, group_share, group_start
 from popinjay.cli.parser import COMMAND, Parser, TopParser, command_helps, commands_of
 
-GROUPS = (group_start, group_look, group_bots, group_share, group_machinery)
+GROUPS = (group_start, group_look, group_share, group_bots, group_machinery)
 DESCRIPTION = (
     "Popinjay makes a small language model that writes like somebody, from their posts, on your "
     "own machine."

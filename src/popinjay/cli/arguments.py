@@ -138,7 +138,7 @@ def _add_option(where: Any, name: str, default: Any, meta: Any, kind: Any) -> An
         return where.add_argument(
             *flags, action="store_true", default=argparse.SUPPRESS, help=meta["help"]
         )
-    said = "" if default in (None, False) else f" Default: {default}."
+    said = "" if default in (None, False, "") else f" Default: {default}."
     action = where.add_argument(
         *flags,
         type=reader(kind),

@@ -30,6 +30,7 @@ def do_list(args: argparse.Namespace) -> None:
 def do_report(args: argparse.Namespace) -> None:
     """Show how good a persona is and how much it copies; measure it if necessary."""
     from popinjay.pipeline import measure
+    from popinjay.report.liked import liked
     from popinjay.report.saved import other_report, page_of
     from popinjay.store.files import atomic_write
     from popinjay.store.run import REPORT_AGAINST, SHARED_REPORT, Run
@@ -50,6 +51,15 @@ def do_report(args: argparse.Namespace) -> None:
                 "page": str(page),
                 "report": report.to_json(),
                 "against": other and {"name": other.name, "report": other.report.to_json()},
+                "liked": [
+                    {
+                        "text": draft.text,
+                        "url": draft.url,
+                        "likes": draft.likes,
+                        "reposts": draft.reposts,
+                    }
+                    for draft in liked(run)
+                ],
             }
         )
     else:
@@ -58,6 +68,7 @@ def do_report(args: argparse.Namespace) -> None:
             report,
             None if other is None else (other.name, other.report),
             str(page),
+            liked(run),
             everything=chosen.all,
         )
 

@@ -53,6 +53,7 @@ def _completer(name: str, top: TopParser) -> Callable[..., Iterable[str]]:
             "bases": lambda args: _bases(),
             "trackers": lambda args: _trackers(),
             "exporters": lambda args: _exporters(),
+            "accounts": lambda args: _accounts(),
             "quants": _quants,
             "commands": lambda args: _subcommands(args, top),
             "config keys": lambda args: keys(top),
@@ -94,6 +95,12 @@ def _trackers() -> Iterable[str]:
     from popinjay.trackers import BUILT_IN, NONE
 
     return [*BUILT_IN, NONE]
+
+
+def _accounts() -> Iterable[str]:
+    from popinjay.bots.known_accounts import kept
+
+    return [account.name for account in kept()]
 
 
 def _exporters() -> Iterable[str]:

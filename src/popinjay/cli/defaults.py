@@ -21,10 +21,11 @@ from popinjay.errors import OptionError
 # Answers to a question are given anew each time; the others say what is printed or meant once.
 PER_CALL = (
     "help version debug json yes accept i_have_the_right replace defaults to dry_run "
-    "name prompt report card against"
+    "name prompt report card against stdin token"
 ).split()
-# What these change or remove depends on nothing but what is typed.
-UNAFFECTED = ("config", "completion", "help", "rename", "remove", "forget", "open")
+# What these change or remove depends on nothing but what is typed, and bots keep settings of their
+# own.
+UNAFFECTED = "config completion help rename remove forget open logout post bot".split()
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,18 @@ def opened(path: Path) -> bool:
         return False
     if sys.platform == "darwin":
         return _started("open", path)
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or _is_wsl()):
+    if not has_desktop():
         return False
     if _started("xdg-open", path) or (_is_wsl() and _started("wslview", path)):
         return True
     return path.suffix == ".html" and webbrowser.open(path.as_uri())
+
+
+def has_desktop() -> bool:
+    """Return whether this machine has a desktop, on which a browser can be opened."""
+    if sys.platform in ("win32", "darwin"):
+        return not os.environ.get("SSH_CONNECTION")
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or _is_wsl())
 
 
 def _is_wsl() -> bool:

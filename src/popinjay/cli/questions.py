@@ -39,6 +39,30 @@ def name(spec: str) -> str | None:
 
 
 @progress_paused()
+def line(question: str) -> str:
+    """Ask for a line of text."""
+    _prompt(question)
+    return sys.stdin.readline().strip()
+
+
+@progress_paused()
+def secret(question: str) -> str:
+    """Ask for a password, which is not shown while it is typed."""
+    import getpass
+
+    try:
+        return getpass.getpass(question, sys.stderr).strip()
+    except EOFError:  # Ctrl-D
+        return ""
+
+
+@progress_paused()
+def show(text: str) -> None:
+    """Print paragraphs for the user who is asked; addresses stay whole."""
+    _show(text)
+
+
+@progress_paused()
 def accepts(title: str, name: str, summary: Iterable[str], url: str) -> str | None:
     """Ask to accept terms of use by typing their name.
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from popinjay.cli.consoles import console
 from popinjay.store.lineage import KINDS
-from popinjay.text.quantities import size
+from popinjay.text.quantities import plural, size
 
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
     from popinjay.report.schema import Report
+    from popinjay.store.post_queue import Draft
     from popinjay.summary import Summary
 
 
@@ -93,6 +94,7 @@ def show_report(
     report: Report,
     other: tuple[str, Report] | None,
     page: str,
+    liked: Sequence[Draft] = (),
     *,
     everything: bool = False,
 ) -> None:
@@ -103,6 +105,7 @@ def show_report(
         report: Its report.
         other: The name and the report of another one, to stand beside it.
         page: The path of the page.
+        liked: The posts that people liked, the most liked first.
         everything: Whether to print every number instead of the ten that say most.
     """
     from popinjay.report.terminal_table import closing_lines, report_table
@@ -117,7 +120,23 @@ def show_report(
     out.print()
     for line in closing_lines(name, report, other[0] if other else None, everything=everything):
         out.print(line)
+    if liked:
+        _show_liked(liked)
     out.print(f"\nPage: {page}")
+
+
+def _show_liked(drafts: Sequence[Draft]) -> None:
+    """Show the posts that people liked, each with its likes and reposts."""
+    from popinjay.cli.show_posts import labelled
+
+    out = console()
+    out.print("\nWhat people liked", style="bold")
+    labels = [
+        f"{plural(draft.likes or 0, 'like')}, {plural(draft.reposts or 0, 'repost')}"
+        for draft in drafts
+    ]
+    for label, draft in zip(labels, drafts, strict=True):
+        out.print(labelled(label, draft.text, width=max(map(len, labels))))
 
 
 def show_lineage(

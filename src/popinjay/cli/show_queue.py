@@ -92,22 +92,19 @@ def show_drafts(drafts: Sequence[Draft]) -> None:
 
 
 def show_counts(counts: Mapping[DraftState, int], name: str) -> None:
-    """Say how many drafts are in each state, and what to do next."""
+    """Say in a terminal how many drafts are in each state, and what to do next."""
     out = console()
     said = ", ".join(f"{number:,} {state}" for state, number in counts.items() if number)
-    undecided = counts[_draft_state()]
     if not said:
         out.print(f"The queue of {name} is empty. Fill it: popinjay queue {name} --write 50")
         return
-    out.print(f"\n{said}" if sys.stdout.isatty() else "", end="\n" if sys.stdout.isatty() else "")
-    if undecided and sys.stdout.isatty():
+    if not sys.stdout.isatty():
+        return
+    out.print(f"\n{said}")
+    if any(number for state, number in counts.items() if state == "draft"):
         out.print(f"Decide about the drafts, one key each: popinjay queue {name}", style="dim")
-
-
-def _draft_state() -> DraftState:
-    from popinjay.store.post_queue import DraftState
-
-    return DraftState.DRAFT
+    else:
+        out.print(f"Write more: popinjay queue {name} --write 50", style="dim")
 
 
 def draft_to_json(draft: Draft) -> dict[str, Any]:

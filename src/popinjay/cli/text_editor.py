@@ -48,7 +48,7 @@ def _on_line(text: str) -> str:
             readline.set_startup_hook(lambda: readline.insert_text(text))
         return input("> ") or text
     except (EOFError, KeyboardInterrupt):
-        print()
+        print_error("")
         return text
     finally:
         if readline is not None:

@@ -189,13 +189,12 @@ def _notes_before(run: Run, new: Forgotten) -> list[str]:
 def _notes_after(run: Run, gone: Gone) -> list[str]:
     """Return what the user should know about what was removed besides the posts."""
     notes = []
-    if count := gone.lines.get(kept.FILE):
-        notes.append(
-            f"{count:,} kept posts went too: they repeated what is forgotten, "
-            "or a forgotten author had a part in them."
-        )
-    if count := gone.lines.get(post_queue.FILE):
-        notes.append(f"{count:,} drafts in its queue went too, for the same reasons.")
+    for what, file in (("kept posts", kept.FILE), ("drafts in its queue", post_queue.FILE)):
+        if count := gone.lines.get(file):
+            notes.append(
+                f"{count:,} {what} went too: they repeated what is forgotten, "
+                "or a forgotten author had a part in them."
+            )
     if count := drop_samples(run.path.parent, run.name):
         notes.append(
             f"{count:,} posts written during training were removed from the events of its jobs."

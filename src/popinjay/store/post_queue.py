@@ -178,7 +178,7 @@ class Queue:
                 f"SELECT * FROM draft {where} ORDER BY later, id",  # noqa: S608 (only marks)
                 states,
             )
-            return [_draft(row) for row in rows]
+            return [self._draft(row) for row in rows]
 
     def draft(self, id: int) -> Draft:
         """Return a draft. Raises QueueError if there is none of this id."""
@@ -190,13 +190,13 @@ class Queue:
                 f"The ids are shown by: popinjay queue {self.run.name} --list",
                 page_hint="It may have been removed meanwhile.",
             )
-        return _draft(row)
+        return self._draft(row)
 
     def newer(self, id: int) -> list[Draft]:
         """Return the drafts that were written after the one with this id, 0 for all."""
         with self._errors():
             rows = self._db.execute("SELECT * FROM draft WHERE id > ? ORDER BY id", (id,))
-            return [_draft(row) for row in rows]
+            return [self._draft(row) for row in rows]
 
     def counts(self) -> dict[DraftState, int]:
         """Return how many drafts are in each state."""
@@ -268,7 +268,7 @@ class Queue:
             )
 
     def take_back_edit(self, id: int, since: DraftState) -> Draft:
-        """Put back, undecided, the draft that an edited one supersedes, which takes its place.
+        """Put back, undecided, the draft that an edited one supersedes: the edited one gives way.
 
         Raises QueueError if it is not in the state `since` any more, or was never edited.
         """
@@ -343,6 +343,18 @@ class Queue:
                 self._db.execute("ROLLBACK")
             raise
 
+    def _draft(self, row: sqlite3.Row) -> Draft:
+        try:
+            return _draft(row)
+        except (ValueError, TypeError) as error:  # edited with another program
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> QueueError:
+        return QueueError(
+            f"The queue of {self.run.name} is damaged: {error}.",
+            f"Move {self.path} away: a new one is begun, which knows nothing of what was posted.",
+        )
+
     def _busy(self) -> QueueBusy:
         return QueueBusy(
             f"The queue of {self.run.name} is in use by another popinjay.",
@@ -358,12 +370,8 @@ class Queue:
             code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise self._busy() from error
-            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise QueueError(
-                    f"The queue of {self.run.name} is damaged: {error}.",
-                    f"Move {self.path} away: a new one is begun, which knows nothing of what was "
-                    "posted.",
-                ) from error
+            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+                raise self._damaged(error) from error
             if code in (
                 sqlite3.SQLITE_FULL,
                 sqlite3.SQLITE_IOERR,

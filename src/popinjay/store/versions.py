@@ -200,13 +200,25 @@ def find(run: Run, asked: str) -> Version:
     """
     kept = versions(run)
     for version in kept:
-        if asked in (f"v{version.number}", str(version.number), version.label(run.name)):
+        if asked in _names(run, version.number):
             return version
     known = ", ".join(f"v{version.number}" for version in kept)
     raise PersonaError(
         f"{run.name!r} has no version {asked!r} to restore.",
         f"Kept here: {known}." if known else "None is kept: only an update keeps the one before.",
     )
+
+
+def is_present(run: Run, asked: str) -> bool:
+    """Return whether `v3`, `3` or `ada:v3` stands for the persona as it is now."""
+    number = number_of(run)
+    if number is None or is_under_way(run.record):
+        return False
+    return asked in _names(run, number)
+
+
+def _names(run: Run, number: int) -> tuple[str, str, str]:
+    return f"v{number}", str(number), f"{run.name}:v{number}"
 
 
 def restore(run: Run, version: Version) -> Version | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ import pytest
 
 import popinjay
 from bluesky_network import Account, Network
+from pixels import png
 from popinjay import sources
 from popinjay.cli.main import main
 from popinjay.errors import NetworkError, SpecError
@@ -34,19 +34,6 @@ from servers.install import missing
 REPOST, LIKE, PROFILE = "app.bsky.feed.repost", "app.bsky.feed.like", "app.bsky.actor.profile"
 AI = "community.lexicon.preference.ai"
 ADDRESS = "https://example.com/a/long/path/to/the/tide"
-
-
-def png(shade: int) -> bytes:
-    """Return a picture of one pixel."""
-    parts = (
-        (b"IHDR", bytes.fromhex("00000001000000010800000000")),
-        (b"IDAT", zlib.compress(bytes([0, shade]))),
-        (b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
-        for kind, data in parts
-    )
 
 
 @pytest.fixture(scope="module")

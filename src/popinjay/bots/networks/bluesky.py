@@ -39,6 +39,7 @@ __all__ = ["BlueskyAccount", "account_called", "log_in", "log_out", "open_accoun
 
 _MAX_PICTURE = 1_000_000  # bytes
 _MAX_URIS = 25  # in one request for reactions
+_NO_VIEW = "No service configured"  # what a server that knows no app view says
 _WEB = "https://bsky.app"  # where people see posts
 _URI = re.compile(
     rf"at://(?P<did>did:[\w.:%-]+)/{re.escape(COLLECTION)}/(?P<key>[\w.~:-]{{1,512}})"
@@ -202,7 +203,7 @@ class BlueskyAccount:
             response = self._session.get(
                 "app.bsky.feed.getPosts", [("uris", uri) for uri in wanted]
             )
-            if response.status in (404, 501):
+            if response.status in (404, 501) or _NO_VIEW in error_in(response)[1]:
                 raise NetworkError(
                     f"{self.server} counts no likes: it is not connected to Bluesky's app.",
                     "Its posts are there all the same.",

@@ -18,7 +18,7 @@ from typing import Any
 from popinjay.bots.credentials import Credentials
 from popinjay.bots.known_accounts import KnownAccount
 from popinjay.bots.networks import mastodon_text
-from popinjay.bots.networks.mastodon_api import MastodonApi, error_in
+from popinjay.bots.networks.mastodon_api import MastodonApi, error_in, form
 from popinjay.bots.networks.mastodon_instance import Instance, read_instance
 from popinjay.bots.networks.mastodon_login import log_in, log_out, token_of
 from popinjay.bots.networks.mastodon_media import upload
@@ -107,8 +107,8 @@ class MastodonAccount:
     def mark_as_bot(self, statement: str) -> None:
         """Mark the account as a bot, and add the statement to its profile; all else stays."""
         note = note_with(self._credentials(), statement)
-        values: dict[str, Any] = {"bot": True, **({"note": note} if note else {})}
-        response = self._api.send("PATCH", "/api/v1/accounts/update_credentials", values)
+        values = {"bot": "true", **({"note": note} if note else {})}
+        response = self._api.send("PATCH", "/api/v1/accounts/update_credentials", body=form(values))
         if response.status == 422:
             raise PostingError(
                 f"{self.server} refuses the profile: {error_in(response) or 'too long'}.",
@@ -203,9 +203,18 @@ class MastodonAccount:
         )
 
     def delete(self, uri: str) -> None:
-        """Delete a post by its id. One that is gone already is no error."""
-        response = self._api.send("DELETE", f"/api/v1/statuses/{_checked_id(uri)}")
+        """Delete a post by its id. One that is gone already is no error.
+
+        Raises PostingError if the server lets no programs delete, as snac does.
+        """
+        path = f"/api/v1/statuses/{_checked_id(uri)}"
+        response = self._api.send("DELETE", path)
         self._api.expect(response, 200, *_NOT_FOUND)
+        if response.status in _NOT_FOUND and (found := _sent(self._api.get(path))):
+            raise PostingError(
+                f"{self.server} lets no programs delete posts: this one still stands there.",
+                f"Delete it with a browser: {found.url}",
+            )
 
     def reactions(self, uris: Sequence[str]) -> Mapping[str, Reactions]:
         """Return the reactions to posts; those that are gone are missing."""

@@ -34,6 +34,7 @@ class MastodonApi:
         self.clock = ServerClock()
         self._name = name  # of the account, for sentences
         self._token = token
+        self._again = f"Log in again: popinjay login mastodon {self.host}"
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Return what a document holds; None if there is none."""
@@ -43,6 +44,8 @@ class MastodonApi:
         self.clock.note(response)
         if response.status in (404, 410):
             return None
+        if response.status == 422:  # "This method requires an authenticated user"
+            raise self._revoked(response)
         self.expect(response, 200)
         return value
 
@@ -93,11 +96,10 @@ class MastodonApi:
         if response.status not in (401, 403):
             return
         said = error_in(response)
-        again = f"Log in again: popinjay login mastodon {self.host}"
         if response.status == 403 and _SCOPE.search(said):
             raise LoginError(
                 f"The login of {self._name} is not allowed to do this{in_brackets(said)}.",
-                again,
+                self._again,
                 page_hint="Log in again.",
             )
         if _CLOSED.search(said) or response.status == 403:
@@ -106,9 +108,13 @@ class MastodonApi:
                 f"{said.rstrip('.') or 'it does not say why'}.",
                 "Log in there with a browser: it says what is the matter with the account.",
             )
-        raise LoginError(
-            f"{self.host} does not accept the login of {self._name} any more{in_brackets(said)}.",
-            again,
+        raise self._revoked(response)
+
+    def _revoked(self, response: Response) -> LoginError:
+        return LoginError(
+            f"{self.host} does not accept the login of {self._name} any more"
+            f"{in_brackets(error_in(response))}.",
+            self._again,
             page_hint="Log in again.",
         )
 

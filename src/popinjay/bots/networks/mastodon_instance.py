@@ -15,9 +15,9 @@ from popinjay.text.html_text import to_text
 
 MAX_CHARACTERS = 500  # of Mastodon, unless a server says otherwise
 URL_LENGTH = 23
-# Servers that only speak its API say so in their version, such as "2.7.2 (compatible; Akkoma 3.9)".
-# Of those, these are known to answer the same key with the same post.
-_COMPATIBLE = re.compile(r"compatible", re.I)
+# Servers that only speak its API say so in their version: "2.7.2 (compatible; Akkoma 3.9)", "4.0.0
+# (not true; really snac/2.75)". Of those, these are known to answer the same key with one post.
+_OTHER = re.compile(r"\(")
 _KEEP_KEYS = re.compile(r"akkoma|pleroma", re.I)
 
 
@@ -52,7 +52,7 @@ def read_instance(api: MastodonApi) -> Instance:
         limit or MAX_CHARACTERS,
         _positive(statuses.get("characters_reserved_per_url")) or URL_LENGTH,
         tuple(_rules(rules)),
-        not _COMPATIBLE.search(version) or bool(_KEEP_KEYS.search(version)),
+        not _OTHER.search(version) or bool(_KEEP_KEYS.search(version)),
     )
 
 

@@ -82,7 +82,10 @@ class PostingAccount(Protocol):
         """Return what the network says about the account now."""
 
     def mark_as_bot(self, statement: str) -> None:
-        """Mark the account as a bot, and add the statement to its profile; all else stays."""
+        """Mark the account as a bot, and add the statement to its profile; all else stays.
+
+        Raises PostingError if the profile has no room for the statement.
+        """
 
     def rules(self) -> Sequence[Rule]:
         """Return the rules of its server; empty if it has none, or none that can be read."""
@@ -93,13 +96,15 @@ class PostingAccount(Protocol):
     def request(self, draft: Draft, text: str) -> Request:
         """Return the request that posts a draft, of which `text` is what is shown.
 
-        Nothing is sent but the draft's picture, which is seen by nobody until then.
+        Nothing is sent but the draft's picture, a path that can be opened from here: it is seen by
+        nobody until then. Raises PostingError if it is no picture that can be posted there.
         """
 
     def send(self, request: Request) -> Sent:
         """Send a request; sent again, it posts nothing more while the server remembers its key.
 
-        Raises NotPosted if it was refused, and OutcomeUnknown if the answer was lost.
+        Raises NotPosted if it was refused, and OutcomeUnknown if the answer was lost. LoginError
+        and NetworkError mean that this attempt has posted nothing; an earlier one may have.
         """
 
     def find(self, request: Request, since: str) -> Sent | None:
@@ -114,7 +119,10 @@ class PostingAccount(Protocol):
         """Return whether the server still knows a key that was first sent then."""
 
     def delete(self, uri: str) -> None:
-        """Delete a post. One that is gone already is no error."""
+        """Delete a post. One that is gone already is no error.
+
+        Raises PostingError if the server lets no programs delete, or it is no post of the account.
+        """
 
     def reactions(self, uris: Sequence[str]) -> Mapping[str, Reactions]:
         """Return the reactions to posts; those that are gone are missing."""
