@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,14 +30,13 @@ LONG = "many a word of a long post " * 11
 
 
 @pytest.fixture
-def ada(server: Server) -> Iterator[Run]:
+def ada(server: Server) -> Run:
     """Return the served persona, with three drafts to decide about."""
     run = Run(server.home / "ada")
-    run.file("queue.sqlite").unlink(missing_ok=True)
+    with Queue(run) as queue:
+        queue.remove([draft.id for draft in queue.drafts()])
     put_drafts(run, *TEXTS, approved=False)
-    yield run
-    for file in run.path.glob("queue.sqlite*"):
-        file.unlink()
+    return run
 
 
 def states(run: Run) -> dict[str, str]:
@@ -148,7 +146,7 @@ def test_cards_are_swiped(look: Any, ada: Run, motion: str) -> None:
     shows(page, TEXTS[2])
     found = states(ada)
     assert (found[TEXTS[0]], found[TEXTS[1]]) == ("approved", "rejected")
-    page.get_by_role("button", name="Undo").tap()
+    page.get_by_role("button", name="Undo").click()
     shows(page, TEXTS[1])
 
 
@@ -162,6 +160,22 @@ def test_the_second_window_is_told_and_shows_the_new_state(look: Any, ada: Run) 
     shows(other, TEXTS[1])
     expect(other.locator(".counts")).to_contain_text("1 approved")
     assert states(ada)[TEXTS[0]] == "approved"
+    looked.complaints.clear()  # the browser's own word about a 409
+
+
+def test_a_text_that_came_too_late_is_shown_to_its_writer(look: Any, ada: Run) -> None:
+    looked = look()
+    page = opened(looked)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("The text of this post").fill("a better parrot")
+    with Queue(ada) as queue:  # as the terminal would
+        queue.move(queue.drafts()[0].id, DraftState.DRAFT, DraftState.REJECTED)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.locator(".counts")).to_contain_text("1 rejected")
+    expect(page.get_by_label("The text of this post")).to_have_value("a better parrot")
+    page.get_by_role("button", name="Approve this").click()
+    expect(page.locator(".trouble")).to_contain_text("You had written: a better parrot")
+    shows(page, TEXTS[1])
     looked.complaints.clear()  # the browser's own word about a 409
 
 

@@ -38,6 +38,7 @@ class QueueView {
     this.drafts = [];
     this.done = []; // ids of what was decided here, the last one last
     this.isBusy = false;
+    this.changes = 0; // that were made here
     this.errors = el("div");
     this.counts = el("ul", { class: "counts", "aria-label": "Drafts by state" });
     this.notice = el("div");
@@ -89,7 +90,13 @@ class QueueView {
 
   /** Load all that is shown. */
   async load() {
+    const { changes } = this;
     const found = await get(`${this.path()}?limit=${LOADED}`, this.signal);
+    if (changes !== this.changes) return this.load(); // something was decided meanwhile
+    if (this.card.isEdited) {
+      this.showCounts(found.counts); // what is being typed stays
+      return this.loadRest();
+    }
     // What this window undid or shows now stays in front.
     const shown = this.drafts[0]?.id;
     const first = found.drafts.findIndex(({ id }) => id === shown);
@@ -98,7 +105,7 @@ class QueueView {
     fill(this.notice, found.cannot_post ? this.forbidden(found.cannot_post) : null);
     this.showCounts(found.counts);
     this.showDraft();
-    await this.loadRest();
+    return this.loadRest();
   }
 
   forbidden(reason) {
@@ -125,14 +132,15 @@ class QueueView {
 
   showDraft() {
     const [draft] = this.drafts;
-    const hadFocus = this.card.element.contains(document.activeElement);
+    const hadFocus = this.element.contains(document.activeElement);
     this.card.show(draft ?? null);
     this.updateChoices();
     this.writer.setEmpty(!draft);
     this.empty.hidden = Boolean(draft);
     if (!draft) this.showNothing();
-    const lost = !document.activeElement || document.activeElement === document.body;
-    if (this.element.isConnected && (hadFocus || (lost && this.done.length)))
+    const holder = document.activeElement;
+    const isLost = !holder || holder === document.body || holder.closest("[hidden]");
+    if (isLost && (hadFocus || this.done.length))
       (draft ? this.card.element : this.empty).focus({ preventScroll: true });
   }
 
@@ -173,10 +181,10 @@ class QueueView {
     await this.act(async () => {
       const body = action === "later" ? {} : { since: "draft", ...more };
       const answer = await post(this.path(`${draft.id}/${action}`), body);
-      this.drafts.shift();
+      this.drafts = this.drafts.filter(({ id }) => id !== draft.id);
       if (action === "later") this.drafts.push(answer.draft);
       this.done.push(answer.draft.id);
-      await this.card.leave(action);
+      this.card.leave(action);
       this.afterwards(answer.counts, DECISIONS[action][2]);
     });
   }
@@ -193,6 +201,7 @@ class QueueView {
   }
 
   afterwards(counts, said) {
+    this.changes += 1;
     this.showCounts(counts);
     this.showDraft();
     const next = this.drafts[0] ? `Next: ${this.drafts[0].text}` : "All decided.";
@@ -214,8 +223,10 @@ class QueueView {
       await work();
     } catch (error) {
       if (error.name === "AbortError") return;
-      fill(this.errors, errorBox(error));
+      const typed = this.card.isEdited && el("p", {}, `You had written: ${this.card.current}`);
+      fill(this.errors, errorBox(error, error.status === 409 ? typed : null));
       if (error.status === 409) {
+        this.card.isEdited = false;
         this.drafts = [];
         await this.load();
       }

@@ -135,17 +135,28 @@ export class DraftCard {
     this.element.focus({ preventScroll: true });
   }
 
-  /** Let the card leave to the side of the decision, unless its user wants no motion. */
-  async leave(action) {
+  /**
+   * Let the card leave to the side of the decision, unless its user wants no motion. What leaves is
+   * a copy: the next draft is there at once, for those who decide fast.
+   */
+  leave(action) {
     const way = { approve: 1, edit: 1, reject: -1 }[action] ?? 0;
+    const from = this.element.style.transform || "none";
     this.isEdited = false;
-    if (way && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      const from = this.element.style.transform || "none";
-      const to = `translateX(${way * 60}%) rotate(${way * 4}deg)`;
-      const frames = { transform: [from, to], opacity: [1, 0] };
-      await this.element.animate(frames, { duration: OUT, easing: "ease-in" }).finished;
-    }
     this.element.style.transform = "";
-    delete this.element.dataset.leaning;
+    if (!way || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const copy = this.element.cloneNode(true);
+    copy.classList.replace("draft", "leaving");
+    copy.inert = true;
+    copy.setAttribute("aria-hidden", "true");
+    for (const side of ["Left", "Top", "Width", "Height"])
+      copy.style[side.toLowerCase()] = `${this.element[`offset${side}`]}px`;
+    this.element.after(copy);
+    const frames = {
+      transform: [from, `translateX(${way * 60}%) rotate(${way * 4}deg)`],
+      opacity: [1, 0],
+    };
+    copy.animate(frames, { duration: OUT, easing: "ease-in" });
+    setTimeout(() => copy.remove(), OUT);
   }
 }
