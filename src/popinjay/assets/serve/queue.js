@@ -140,7 +140,7 @@ class QueueView {
     if (!draft) this.showNothing();
     const holder = document.activeElement;
     const isLost = !holder || holder === document.body || holder.closest("[hidden]");
-    if (isLost && (hadFocus || this.done.length))
+    if (isLost && (hadFocus || (!draft && this.done.length)))
       (draft ? this.card.element : this.empty).focus({ preventScroll: true });
   }
 

@@ -143,7 +143,10 @@ export class DraftCard {
     const way = { approve: 1, edit: 1, reject: -1 }[action] ?? 0;
     const from = this.element.style.transform || "none";
     this.isEdited = false;
+    this.element.classList.add("swiped"); // without a transition: the next one is in its place
     this.element.style.transform = "";
+    this.element.getBoundingClientRect();
+    this.element.classList.remove("swiped");
     if (!way || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const copy = this.element.cloneNode(true);
     copy.classList.replace("draft", "leaving");
