@@ -82,6 +82,8 @@ def test_json(run: Run, server: PostingStandIn, capsys: pytest.CaptureFixture[st
     assert json.loads(out)["posted"]["state"] == "posted"
     _, out, _ = typed(capsys, "posted", "ada", "--count", "--json", "--allow-local")
     (row,) = json.loads(out)["posted"]
+    _, out, _ = typed(capsys, "posted", "ada")
+    assert out == f"1\t{row['posted_at']}\t0\t0\t{row['url']}\t{FIRST}\n"
     assert row["likes"] == 0
     assert "key" not in row
 
@@ -106,6 +108,8 @@ def test_a_post_is_deleted(
     assert code == 0
     assert out.startswith("Draft 1 is deleted: http")
     assert server.texts == []
+    _, out, _ = typed(capsys, "posted", "ada")
+    assert out.split("\t")[-2] == "deleted"
     _, _, err = typed(capsys, "posted", "ada", "--delete", "7", "--allow-local")
     assert "has no draft 7" in err
 
