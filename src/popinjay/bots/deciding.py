@@ -79,15 +79,14 @@ def undo(queue: Queue, id: int) -> Draft:
     return queue.move(id, draft.state, UNDECIDED, decided_at="", decided_by="")
 
 
-def decide_all(
-    queue: Queue, ids: Sequence[int], decide: Callable[[Queue, int], Decision]
-) -> list[Draft]:
-    """Decide the same about several drafts.
+def decide_all(queue: Queue, ids: Sequence[int], to: DraftState) -> list[Draft]:
+    """Approve or reject several drafts.
 
-    Raises QueueError before anything is changed if one of them is not there, or decided about.
+    Raises QueueError before anything is changed if one of them is not there, or can't become that.
     """
+    decide = approve if to is DraftState.APPROVED else reject
     for id in dict.fromkeys(ids):
-        _check_decidable(queue.draft(id), DraftState.APPROVED)
+        _check_decidable(queue.draft(id), to)
     return [decide(queue, id).draft for id in dict.fromkeys(ids)]
 
 
@@ -118,7 +117,7 @@ def _check_decidable(draft: Draft, to: DraftState) -> None:
         return
     name = "" if draft.state is to else f" and can't become {to}"
     raise QueueError(
-        f"Draft {draft.id} is {draft.state}{name}.",
+        f"Draft {draft.id} is {draft.state}{name or ' already'}.",
         "A rejected one can be taken back first: undo it."
         if draft.state is DraftState.REJECTED
         else "Look at the queue again.",
