@@ -6,6 +6,7 @@ raises QueueError and changes nothing.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def edit(queue: Queue, id: int, text: str) -> Decision:
     """Approve another text in the place of a draft. Raises QueueError for a text without words."""
     before = queue.draft(id)
     text = tidy(text)
-    if not text:
+    if not _is_visible(text):
         raise QueueError("The text is empty.", f"To reject draft {id}, say no to it.")
     if text == before.text:
         return approve(queue, id)
@@ -94,6 +95,11 @@ def tidy(text: str) -> str:
     """Return a typed text without control characters, blank ends and blanks before line ends."""
     lines = printable(text).expandtabs(1).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join("".join(filter(_is_text, line)).rstrip() for line in lines).strip()
+
+
+def _is_visible(text: str) -> bool:
+    """Return whether there is more than blanks, invisible characters and controls."""
+    return any(unicodedata.category(character)[0] not in "CZ" for character in text)
 
 
 def _is_text(character: str) -> bool:

@@ -84,7 +84,7 @@ def show_drafts(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         style = STYLES.get(draft.state, "")
         text = Text(draft.text or "(its text was forgotten)", "" if draft.text else "dim")
-        if more := draft.url or draft.error:
+        if more := "deleted" if draft.deleted_at else draft.url or draft.error:
             text.append(f"  {more}", "dim")
         label = f"{draft.id:>{ids}}{' ' * GAP}{draft.state:<{states}}"
         row = labelled(label, text, width=len(label))
