@@ -148,7 +148,7 @@ def test_cards_are_swiped(look: Any, ada: Run, motion: str) -> None:
     shows(page, TEXTS[2])
     found = states(ada)
     assert (found[TEXTS[0]], found[TEXTS[1]]) == ("approved", "rejected")
-    page.get_by_role("button", name="Undo").tap()
+    page.get_by_role("button", name="Undo").click()
     shows(page, TEXTS[1])
 
 

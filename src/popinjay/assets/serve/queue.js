@@ -37,6 +37,7 @@ class QueueView {
     this.signal = signal;
     this.drafts = [];
     this.done = []; // ids of what was decided here, the last one last
+    this.changes = 0; // decisions, so that an answer from before one of them is not shown
     this.isBusy = false;
     this.errors = el("div");
     this.counts = el("ul", { class: "counts", "aria-label": "Drafts by state" });
@@ -89,7 +90,9 @@ class QueueView {
 
   /** Load all that is shown. */
   async load() {
+    const before = this.changes;
     const found = await get(`${this.path()}?limit=${LOADED}`, this.signal);
+    if (before !== this.changes) return;
     // What this window undid or shows now stays in front.
     const shown = this.drafts[0]?.id;
     const first = found.drafts.findIndex(({ id }) => id === shown);
@@ -173,7 +176,8 @@ class QueueView {
     await this.act(async () => {
       const body = action === "later" ? {} : { since: "draft", ...more };
       const answer = await post(this.path(`${draft.id}/${action}`), body);
-      this.drafts.shift();
+      this.changes += 1;
+      this.drafts = this.drafts.filter(({ id }) => id !== draft.id);
       if (action === "later") this.drafts.push(answer.draft);
       this.done.push(answer.draft.id);
       await this.card.leave(action);
@@ -187,6 +191,7 @@ class QueueView {
     await this.act(async () => {
       this.done.pop(); // also if it can't be undone any more
       const answer = await post(this.path(`${id}/undo`));
+      this.changes += 1;
       this.drafts = [answer.draft, ...this.drafts.filter((one) => one.id !== answer.draft.id)];
       this.afterwards(answer.counts, "Undone.");
     });
