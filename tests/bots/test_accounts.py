@@ -201,9 +201,9 @@ def test_which_account_is_meant(ring: Path) -> None:
     with pytest.raises(LoginError, match="3 accounts are logged in") as caught:
         accounts.open_account()
     assert caught.value.hint == (
-        "Name one: bsky:ada.test, mastodon:@ada@b.example, mastodon:@bob@b.example."
+        "Name one with --to: bsky:ada.test, mastodon:@ada@b.example, mastodon:@bob@b.example."
     )
-    with pytest.raises(LoginError, match="2 accounts are logged in that 'mastodon' could be"):
+    with pytest.raises(LoginError, match="'mastodon' could be 2 accounts"):
         accounts.open_account("mastodon")
     with pytest.raises(LoginError, match="No account 'zed' is logged in"):
         accounts.open_account("zed")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from popinjay.bots.choosing import next_time
+from popinjay.bots.networks.network import Request, Sent
 from popinjay.bots.past_posts import Clock
 from popinjay.bots.posting import LOCK, post_next
 from popinjay.errors import (
@@ -20,7 +21,7 @@ from popinjay.errors import (
     QueueBusy,
     StorageError,
 )
-from popinjay.store.post_queue import DraftState, Queue
+from popinjay.store.post_queue import Draft, DraftState, Queue
 from posting_bot import Bot
 from posting_standin import AccountStandIn
 from queued_persona import put_drafts
@@ -190,6 +191,76 @@ def test_a_revoked_login_posts_nothing(bot: Bot) -> None:
     with pytest.raises(LoginError):
         bot.post()
     assert bot.states() == ["approved"]
+
+
+def test_a_login_revoked_before_it_is_sent_again_leaves_it_as_it_is(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request may still arrive: then only its key prevents a second post."""
+    put_drafts(bot.run, FIRST)
+    bot.account.faults = ["request lost"]
+    with pytest.raises(NotSettled):
+        bot.post()
+    (sending,) = bot.drafts()
+    with monkeypatch.context() as patched:
+        patched.setattr(bot.account, "send", _locked_out)
+        with pytest.raises(NothingDue):
+            bot.later(minutes=1).post()
+    assert "Draft 1 stays as it is. The token was revoked." in bot.notes()
+    (draft,) = bot.drafts()
+    assert (draft.state, draft.key) == (DraftState.SENDING, sending.key)
+    bot.later(minutes=1).post()
+    assert bot.account.texts() == [FIRST]
+
+
+def _locked_out(request: Request) -> Sent:
+    raise LoginError("The token was revoked.", "Log in again.")
+
+
+def test_a_refusal_says_nothing_about_an_earlier_request(bot: Bot) -> None:
+    put_drafts(bot.run, FIRST)
+    bot.account.faults = ["request lost", "refused", "refused"]
+    with pytest.raises(NotSettled):
+        bot.post()
+    with pytest.raises(NotSettled):
+        bot.later(minutes=1).post()
+    assert bot.states() == ["sending"]
+    with pytest.raises(DraftRefused):
+        bot.later(minutes=10).post()
+    assert bot.states() == ["failed"]
+
+
+def test_a_picture_that_can_not_be_posted_sends_its_draft_back(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_drafts(bot.run, FIRST, SECOND)
+    request = bot.account.request
+
+    def refusing(draft: Draft, text: str) -> Request:
+        if draft.id == 1:
+            raise PostingError("The picture card.png can't be read.", "Draw it again.")
+        return request(draft, text)
+
+    monkeypatch.setattr(bot.account, "request", refusing)
+    with pytest.raises(DraftRefused, match="Draft 1: The picture"):
+        bot.post()
+    bot.post()
+    assert bot.account.texts() == [SECOND]
+    back = bot.drafts()[-1]
+    assert (back.id, back.state, back.later) == (1, DraftState.DRAFT, 1)
+
+
+def test_why_there_is_no_slot_is_said(bot: Bot) -> None:
+    put_drafts(bot.run, FIRST, SECOND)
+    bot.settings(quiet_hours="11:00-13:00")
+    with pytest.raises(NothingDue) as caught:
+        bot.post()
+    assert caught.value.hint.startswith("Its quiet hours are 11:00-13:00.")
+    bot.settings(quiet_hours="none")
+    bot.post()
+    with pytest.raises(NothingDue) as caught:
+        bot.post()
+    assert caught.value.hint.startswith("It posts once every 6h, at most 6 times in 24 hours.")
 
 
 def test_a_login_revoked_while_sending_does_not_lose_the_draft(

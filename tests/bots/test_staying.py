@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from popinjay.bots.past_posts import Clock
 from popinjay.bots.staying import Upcoming, Watching, stay
 from popinjay.errors import LoginError, PopinjayError, PostingError
 from popinjay.store.post_queue import DraftState, Queue
@@ -79,6 +80,24 @@ def test_it_posts_in_each_slot(bot: Bot) -> None:
     waited = [(upcoming.draft and upcoming.draft.text) for upcoming in seen.waits]
     assert waited == [*TEXTS, None]
     assert seen.errors == []
+
+
+def test_it_says_once_what_it_waits_for(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the machine has run counts by the second: the time differs a little at each look."""
+    put_drafts(bot.run, *TEXTS[:2])
+    bot.settings(every="1h")
+    looks = iter(range(1, 10_000))
+    began = bot.now
+
+    def uptime() -> tuple[str, float]:
+        return "boot", (bot.now - began).total_seconds() + 1e-4 * next(looks)
+
+    poster = bot.poster()
+    poster.clock = Clock(lambda: bot.now, uptime)
+    monkeypatch.setattr(bot, "poster", lambda: poster)
+    seen = watched(bot, minutes=40)
+    seen.run()
+    assert [waits.draft and waits.draft.id for waits in seen.waits] == [1, 2]
 
 
 def test_it_notices_what_is_approved_meanwhile(bot: Bot) -> None:

@@ -123,3 +123,5 @@ def test_the_command_has_an_absolute_path_and_the_home_folder(
     assert words[-4:] == ["post", "ada", "--next", "--if-due"]
     elsewhere = command_words("ada", tmp_path / "other" / "ada", "bsky:ada.example")
     assert elsewhere[-4:] == ["--home", str(tmp_path / "other"), "--to", "bsky:ada.example"]
+    local = command_words("ada", tmp_path / ".popinjay" / "ada", None, allow_local=True)
+    assert local[-1] == "--allow-local"

@@ -194,7 +194,8 @@ def test_the_command_writes_lists_and_decides(
     ]
     assert all("\tthe lamp" in line for line in written.splitlines())
     said(capsys, name, "--approve", "1", "2")
-    said(capsys, name, "--reject", "3")
+    said(capsys, name, "--approve", "3")
+    said(capsys, name, "--reject", "3")  # a yes may become a no
     assert said(capsys, name, "--undo", "2").startswith("2\tdraft\t")
     assert said(capsys, name, "--edit", "2", "the lamp hums") == "4\tapproved\tthe lamp hums\n"
     assert said(capsys, name, "--list", "approved").count("\n") == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from posting_accounts import mastodon_variables
 from queued_persona import put_drafts, put_queued_persona
 
 FIRST, SECOND = "The tide is in, @bob. #sea", "Nobody counts gulls."
+ROOT = Path(__file__).parents[2]
 STATEMENT = "Bot: a language model writes these posts in the manner of ada, who answers for them."
 
 
@@ -82,8 +84,39 @@ def test_json(run: Run, server: PostingStandIn, capsys: pytest.CaptureFixture[st
     assert json.loads(out)["posted"]["state"] == "posted"
     _, out, _ = typed(capsys, "posted", "ada", "--count", "--json", "--allow-local")
     (row,) = json.loads(out)["posted"]
+    _, out, _ = typed(capsys, "posted", "ada")
+    assert out == f"1\t{row['posted_at']}\t0\t0\t{row['url']}\t{FIRST}\n"
     assert row["likes"] == 0
     assert "key" not in row
+
+
+def test_json_matches_its_documentation(
+    run: Run, server: PostingStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Drafts are documented with `popinjay queue`: of them the documents show a few keys."""
+    put_drafts(run, FIRST)
+    server.data["rules"] = [{"id": "1", "text": "Be excellent to each other"}]
+    promised = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    local = ("--allow-local", "--json")
+    for title, words in (
+        ("accounts", ("accounts", "--rules", *local)),
+        ("post", ("post", "ada", "--json")),
+        ("post --next", ("post", "ada", "--dry-run", *local)),
+        ("posted", ("posted", "ada", *local)),
+    ):
+        if title == "posted":
+            typed(capsys, "post", "ada", "--next", "--i-read-the-rules", *local)
+        _, out, _ = typed(capsys, *words)
+        section = re.search(rf"## popinjay {title}\n.*?```json\n(.*?)```", promised, re.DOTALL)
+        assert section is not None
+        assert _shape(json.loads(section[1])) == _shape(json.loads(out)), title
+
+
+def _shape(value: object) -> object:
+    """Return the keys of a document, and of the first item of each list; of drafts nothing."""
+    if isinstance(value, dict):
+        return None if "state" in value else {key: _shape(one) for key, one in value.items()}
+    return [_shape(value[0])] if isinstance(value, list) and value else None
 
 
 def test_without_a_terminal_nobody_is_asked(
@@ -106,6 +139,8 @@ def test_a_post_is_deleted(
     assert code == 0
     assert out.startswith("Draft 1 is deleted: http")
     assert server.texts == []
+    _, out, _ = typed(capsys, "posted", "ada")
+    assert out.split("\t")[-2] == "deleted"
     _, _, err = typed(capsys, "posted", "ada", "--delete", "7", "--allow-local")
     assert "has no draft 7" in err
 

@@ -101,6 +101,15 @@ def test_every_key_is_explained() -> None:
     assert {action_of(key) for key, _ in KEYS} == set(Action)
 
 
+def test_why_a_draft_came_back_is_shown(run: Run) -> None:
+    with Queue(run) as queue:
+        queue.set(1, error="It is too long for social.example.")
+    with reviewing(run) as terminal:
+        terminal.until(r"draft 1 (?s:.*)It came back: It is too long for social\.example\.")
+        terminal.type("q")
+        terminal.end()
+
+
 def test_a_review_from_its_first_draft_to_its_last(run: Run, person: Terminal) -> None:
     first = person.until(r"draft 1 .*(?s:.*)Bluesky 22/300 · Mastodon 22/500 · 5 left")
     assert "the lamp hums at night" in first

@@ -39,6 +39,7 @@ MAY_PRINT = (
     "cli.commands",
     "cli.show_picture",
     "cli.show_posts",
+    "cli.show_post",
     "cli.show_queue",
     "cli.terminal",
     "standard_streams",

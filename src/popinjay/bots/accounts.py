@@ -114,10 +114,13 @@ def chosen(name: str | None, known: Sequence[KnownAccount]) -> KnownAccount:
         )
     if not found:
         raise LoginError(f"No account {name!r} is logged in.", f"These are: {listed}.")
-    raise LoginError(
-        f"{len(found)} accounts are logged in{f' that {name!r} could be' if name else ''}.",
-        f"Name one: {listed}.",
-    )
+    if name is None:
+        raise LoginError(
+            f"{len(found)} accounts are logged in.",
+            f"Name one with --to: {listed}.",
+            page_hint=f"Choose one: {listed}.",
+        )
+    raise LoginError(f"{name!r} could be {len(found)} accounts.", f"Name one: {listed}.")
 
 
 def _credentials(row: Network, account: KnownAccount) -> Credentials:

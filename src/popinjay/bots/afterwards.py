@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from popinjay.bots.networks.network import PostingAccount
 from popinjay.bots.past_posts import time_of
 from popinjay.bots.poster import Accounts, Poster
-from popinjay.errors import LoginError, NetworkError, QueueError
+from popinjay.errors import NetworkError, PostingError, QueueError
 from popinjay.store.post_queue import Draft, DraftState, Queue, now
 from popinjay.store.run import Run
 
@@ -51,7 +51,7 @@ def count(run: Run, poster: Poster, account: PostingAccount | None = None) -> Se
         for name, drafts in by_account.items():
             try:
                 found = accounts.named(name).reactions([draft.uri for draft in drafts])
-            except (LoginError, NetworkError) as error:
+            except (PostingError, NetworkError) as error:
                 poster.note(f"The posts of {name} are not counted. {error.message}")
                 continue
             for draft in drafts:

@@ -31,6 +31,7 @@ from popinjay.errors import (
     LoginError,
     NetworkError,
     NotSettled,
+    PostingError,
     QueueError,
     StorageError,
 )
@@ -66,8 +67,11 @@ def first_attempt(
     picture = str(queue.run.file(draft.picture)) if draft.picture else ""
     try:
         request = account.request(replace(filled, picture=picture), text)
-    except NotPosted as error:
-        queue.move(draft.id, DraftState.APPROVED, DraftState.DRAFT, error=error.message)
+    except LoginError:
+        raise
+    except PostingError as error:  # its picture can't be posted there
+        back = {"error": error.message, "later": draft.later + 1}
+        queue.move(draft.id, DraftState.APPROVED, DraftState.DRAFT, **back)
         raise DraftRefused(f"Draft {draft.id}: {error.message}", error.hint) from error
     note_sending(queue, clock)
     sending = queue.move(
@@ -84,7 +88,7 @@ def first_attempt(
         tries=draft.tries + 1,
         error="",
     )
-    return _send(queue, sending, account, clock)
+    return _send(queue, sending, account, clock, is_first=True)
 
 
 def settle(queue: Queue, draft: Draft, account: PostingAccount, clock: Clock) -> Draft:
@@ -106,7 +110,7 @@ def settle(queue: Queue, draft: Draft, account: PostingAccount, clock: Clock) ->
     age = now - at(draft.sending_at)
     if age < RESENT_WITHIN and account.always_remembers(draft.sending_at):
         again = queue.set(draft.id, tries=draft.tries + 1)
-        return _send(queue, again, account, clock)
+        return _send(queue, again, account, clock, is_first=False)
     if age < CERTAIN_AFTER:
         _stays(queue, draft, f"{account.server} does not show it, but it may be on its way.")
     return _approved_again(queue, draft, "It was sent, but never arrived.")
@@ -117,11 +121,19 @@ def _earliest(draft: Draft, now: datetime) -> datetime:
     return min(at(draft.sending_at), at(draft.decided_at or draft.sending_at), now) - CLOCKS_DIFFER
 
 
-def _send(queue: Queue, draft: Draft, account: PostingAccount, clock: Clock) -> Draft:
-    """Send what is on disk, and record what came of it."""
+def _send(
+    queue: Queue, draft: Draft, account: PostingAccount, clock: Clock, *, is_first: bool
+) -> Draft:
+    """Send what is on disk, and record what came of it.
+
+    A refusal says that this attempt has posted nothing. Unless it is the first one, an earlier one
+    may still arrive.
+    """
     try:
         sent = account.send(Request(draft.key, draft.content or {}))
     except NotPosted as error:
+        if not is_first and clock.now() - at(draft.sending_at) < CERTAIN_AFTER:
+            _stays(queue, draft, error.message)
         said = f"Draft {draft.id} was refused: {error.message}"
         if not error.is_final:
             _approved_again(queue, draft, error.message)
@@ -131,7 +143,8 @@ def _send(queue: Queue, draft: Draft, account: PostingAccount, clock: Clock) -> 
             said, error.hint or f"Edit it, or reject it: popinjay queue {queue.run.name}"
         ) from error
     except LoginError as error:
-        _approved_again(queue, draft, error.message)
+        if is_first:
+            _approved_again(queue, draft, error.message)
         raise
     except (OutcomeUnknown, NetworkError) as error:
         _stays(queue, draft, str(error))

@@ -41,6 +41,7 @@ def keep(queue: Queue, given: Mapping[str, Any]) -> BotOptions:
             "auto needs a daily limit: nobody looks at these posts before they are public.",
             "Add --per-day 2, for example.",
             ["auto"],
+            page_hint="Say how many there may be in a day.",
         )
     for name, value in given.items():
         queue.set_setting(name, value)

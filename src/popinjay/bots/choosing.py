@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from popinjay.bots import bot_settings
 from popinjay.bots.past_posts import Clock, at, left_of_the_hour, post_times
+from popinjay.bots.schedule import HOUR
 from popinjay.errors import NothingDue
 from popinjay.options import BotOptions
 from popinjay.store.post_queue import Draft, DraftState, Queue
+from popinjay.text.quantities import plural
 
 
 def next_draft(queue: Queue, chosen: BotOptions, account: str | None, now: datetime) -> Draft:
@@ -25,9 +27,9 @@ def next_draft(queue: Queue, chosen: BotOptions, account: str | None, now: datet
         if unread := [one for one in unread if not one.later and not one.due_at]:
             return unread[0]
     if approved:
-        first = min(one.due_at for one in approved)
+        when = shown_time(min(at(one.due_at) for one in approved), chosen)
         raise NothingDue(
-            f"Nothing that {queue.run.name} may post is due yet: the next is, on {first}.",
+            f"Nothing that {queue.run.name} may post is due yet: the first is on {when}.",
             "Until then there is nothing to do.",
         )
     raise NothingDue(
@@ -60,13 +62,17 @@ def check_slot(
     if is_free and not (times and now < times[-1] + least):
         return
     following = next_time(queue, clock, least)
-    when = "" if following is None else f": the next is at {shown_time(following, chosen)}"
-    raise NothingDue(
-        f"{queue.run.name} has no free slot now{when}.",
-        f"A slot holds one post. Another rhythm: popinjay post {queue.run.name} --every 3h "
-        "--schedule",
-        page_hint="A slot holds one post.",
-    )
+    when = "" if following is None else f": the next is on {shown_time(following, chosen)}"
+    change = f" To change that: popinjay post {queue.run.name}"
+    if schedule.is_quiet(now):
+        why, how = f"Its quiet hours are {chosen.quiet_hours}.", f"{change} --quiet-hours none"
+    elif is_free:
+        why, how = "The rules of its server ask for a longer pause between posts.", ""
+    else:
+        most = plural(schedule.per_day, "time")
+        why = f"It posts once every {chosen.every}, at most {most} in 24 hours."
+        how = f"{change} --every 3h" if schedule.every > 3 * HOUR else ""
+    raise NothingDue(f"{queue.run.name} has no free slot now{when}.", f"{why}{how}", page_hint=why)
 
 
 def next_time(queue: Queue, clock: Clock, least: timedelta = timedelta()) -> datetime | None:

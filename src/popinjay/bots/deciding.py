@@ -6,6 +6,7 @@ raises QueueError and changes nothing.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def edit(queue: Queue, id: int, text: str, since: DraftState | None = None) -> D
     """Approve another text in the place of a draft. Raises QueueError for a text without words."""
     before = _seen(queue, id, since)
     text = tidy(text)
-    if not text:
+    if not _is_visible(text):
         raise QueueError("The text is empty.", f"To reject draft {id}, say no to it.")
     if text == before.text:
         return approve(queue, id, since)
@@ -88,15 +89,14 @@ def undo(queue: Queue, id: int) -> Draft:
     return queue.move(id, draft.state, UNDECIDED, decided_at="", decided_by="")
 
 
-def decide_all(
-    queue: Queue, ids: Sequence[int], decide: Callable[[Queue, int], Decision]
-) -> list[Draft]:
-    """Decide the same about several drafts.
+def decide_all(queue: Queue, ids: Sequence[int], to: DraftState) -> list[Draft]:
+    """Approve or reject several drafts.
 
-    Raises QueueError before anything is changed if one of them is not there, or decided about.
+    Raises QueueError before anything is changed if one of them is not there, or can't become that.
     """
+    decide = approve if to is DraftState.APPROVED else reject
     for id in dict.fromkeys(ids):
-        _check_decidable(queue.draft(id), DraftState.APPROVED)
+        _check_decidable(queue.draft(id), to)
     return [decide(queue, id).draft for id in dict.fromkeys(ids)]
 
 
@@ -104,6 +104,11 @@ def tidy(text: str) -> str:
     """Return a typed text without control characters, blank ends and blanks before line ends."""
     lines = printable(text).expandtabs(1).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join("".join(filter(_is_text, line)).rstrip() for line in lines).strip()
+
+
+def _is_visible(text: str) -> bool:
+    """Return whether there is more than blanks, invisible characters and controls."""
+    return any(unicodedata.category(character)[0] not in "CZ" for character in text)
 
 
 def _is_text(character: str) -> bool:
@@ -138,7 +143,7 @@ def _check_decidable(draft: Draft, to: DraftState) -> None:
         return
     name = "" if draft.state is to else f" and can't become {to}"
     raise QueueError(
-        f"Draft {draft.id} is {draft.state}{name}.",
+        f"Draft {draft.id} is {draft.state}{name or ' already'}.",
         "A rejected one can be taken back first: undo it."
         if draft.state is DraftState.REJECTED
         else "Look at the queue again.",

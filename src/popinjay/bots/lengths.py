@@ -6,16 +6,14 @@ counts in the end is what the account says when a draft is posted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-MAX_BYTES = 3000  # of a post on Bluesky, in UTF-8
-URL_LENGTH = 23  # that Mastodon counts for any URL
-
-_URL = re.compile(r"https?://\S+", re.IGNORECASE)
-_SERVER = re.compile(r"(?<![\w/=])(@\w+(?:[.-]+\w+)*)@[\w.-]+\w", re.ASCII)
+from popinjay.bots.networks import mastodon_text
+from popinjay.bots.networks.bluesky_record import MAX_BYTES, MAX_GRAPHEMES
+from popinjay.bots.networks.mastodon_instance import MAX_CHARACTERS, URL_LENGTH
+from popinjay.text.graphemes import graphemes
 
 
 class Network(NamedTuple):
@@ -26,7 +24,7 @@ class Network(NamedTuple):
 
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
-    {"bsky": Network("Bluesky", 300), "mastodon": Network("Mastodon", 500)}
+    {"bsky": Network("Bluesky", MAX_GRAPHEMES), "mastodon": Network("Mastodon", MAX_CHARACTERS)}
 )
 
 
@@ -37,7 +35,7 @@ def limit(network: str | None) -> int:
 
 def lengths(text: str) -> dict[str, int]:
     """Return the length of a text by network, as each counts."""
-    return {"bsky": graphemes(text), "mastodon": mastodon_length(text)}
+    return {"bsky": graphemes(text), "mastodon": mastodon_text.length(text, "", URL_LENGTH)}
 
 
 def too_long_for(text: str) -> list[str]:
@@ -47,17 +45,3 @@ def too_long_for(text: str) -> list[str]:
     if len(text.encode()) > MAX_BYTES:
         too_long.add("bsky")
     return sorted(too_long)
-
-
-def graphemes(text: str) -> int:
-    """Return how many characters people see: a family of emoji is one."""
-    if text.isascii() and "\r" not in text:
-        return len(text)
-    import regex
-
-    return sum(1 for _ in regex.finditer(r"\X", text))
-
-
-def mastodon_length(text: str) -> int:
-    """Return a text's length on Mastodon: any URL counts 23, and servers of handles nothing."""
-    return graphemes(_SERVER.sub(r"\1", _URL.sub("x" * URL_LENGTH, text)))

@@ -90,6 +90,7 @@ def operator_of(run: Run, chosen: BotOptions) -> str:
     raise PostingError(
         f"It is not known who answers for what {run.name!r} posts.",
         "Say it once, as its profile will: --operator you@mail.example",
+        page_hint="Say who does, under “How often, and how”.",
     )
 
 
@@ -210,6 +211,7 @@ def within_rules(chosen: BotOptions, found: Judged, server: str) -> BotOptions:
         raise PostingError(
             f"The rules of {server} ask bots for a content warning.",
             "Give one, once: --warning 'written by a machine'",
+            page_hint="Give one, such as “written by a machine”, under “How often, and how”.",
         )
     if found.is_unlisted:
         least = max(chosen.visibility, "unlisted", key=_PRIVACY.index)

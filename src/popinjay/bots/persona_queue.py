@@ -82,11 +82,11 @@ class PersonaQueue:
 
     def approve(self, *ids: int) -> list[Draft]:
         """Approve drafts, which may then be posted; return them."""
-        return self._decide(ids, deciding.approve)
+        return self._decide(ids, DraftState.APPROVED)
 
     def reject(self, *ids: int) -> list[Draft]:
         """Reject drafts, which are never posted, nor written again; return them."""
-        return self._decide(ids, deciding.reject)
+        return self._decide(ids, DraftState.REJECTED)
 
     def edit(self, id: int, text: str) -> Draft:
         """Approve another text in the place of a draft; return it, which has an id of its own."""
@@ -111,11 +111,9 @@ class PersonaQueue:
 
         return post_next(self._persona.run, account, **options)
 
-    def _decide(
-        self, ids: Iterable[int], decide: Callable[[Queue, int], deciding.Decision]
-    ) -> list[Draft]:
+    def _decide(self, ids: Iterable[int], to: DraftState) -> list[Draft]:
         with Queue(self._persona.run) as queue:
-            return deciding.decide_all(queue, list(ids), decide)
+            return deciding.decide_all(queue, list(ids), to)
 
     def _with(self, read: Callable[[Queue], Any], empty: Any) -> Any:
         """Return what is read from the queue, which is not made for it."""

@@ -50,7 +50,7 @@ def planned(queue: Queue, accounts: Accounts, poster: Poster) -> Plan:
         chosen = manners.within_rules(chosen, rules, account.server)
         problems += [f"A rule of {account.server} forbids it: “{one}”" for one in rules.forbids]
     except (PostingError, NetworkError) as error:
-        problems.append(error.message)
+        problems.append(f"{error.message} {error.hint}".rstrip())
     return Plan(
         draft=draft,
         text=display_text(draft, mentions=chosen.mentions),

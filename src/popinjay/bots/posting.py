@@ -96,7 +96,7 @@ def _one_poster(run: Run) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise QueueBusy(
-                f"Another popinjay is posting for {run.name} right now.", "Wait for it."
+                f"Another popinjay is posting for {run.name} right now.", "Try again in a moment."
             ) from error
     try:
         yield

@@ -68,7 +68,7 @@ def stay(
     pause, told = FIRST_PAUSE, None
     while True:
         upcoming = look_ahead(run, poster, name)
-        if upcoming != told:
+        if _is_news(upcoming, told):
             watching.waits(upcoming)
             told = upcoming
         if not (_is_time(upcoming, poster) or _is_unsettled(run)):
@@ -104,6 +104,13 @@ def look_ahead(run: Run, poster: Poster, account: str | None = None) -> Upcoming
         except NothingDue:
             return Upcoming(None, None)
         return Upcoming(next_time(queue, poster.clock), draft)
+
+
+def _is_news(upcoming: Upcoming, told: Upcoming | None) -> bool:
+    """Return whether it differs from what was told: by a moment it always does."""
+    if told is None or upcoming.at is None or told.at is None:
+        return upcoming != told
+    return upcoming.draft != told.draft or abs(upcoming.at - told.at) >= timedelta(minutes=1)
 
 
 def _is_time(upcoming: Upcoming, poster: Poster) -> bool:

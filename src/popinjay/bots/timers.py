@@ -52,7 +52,9 @@ def timers(schedule: Schedule, words: Sequence[str]) -> Timers:
     return Timers(_cron(schedule, times, words), service, timer, unit)
 
 
-def command_words(name: str, folder: Path, account: str | None) -> list[str]:
+def command_words(
+    name: str, folder: Path, account: str | None, *, allow_local: bool = False
+) -> list[str]:
     """Return the command that posts the next draft, with the absolute path of popinjay.
 
     A slot without anything to post is no failure then. A persona outside the home folder that a
@@ -66,7 +68,9 @@ def command_words(name: str, folder: Path, account: str | None) -> list[str]:
     usual = settings.home_folder() or Path.home() / ".popinjay"  # a timer has no POPINJAY_HOME
     if folder.parent != usual.resolve():
         words += ["--home", str(folder.parent)]
-    return words + (["--to", account] if account else [])
+    if account:
+        words += ["--to", account]
+    return words + (["--allow-local"] if allow_local else [])
 
 
 def _as_module() -> list[str]:

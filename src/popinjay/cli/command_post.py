@@ -38,6 +38,7 @@ def do_post(args: argparse.Namespace) -> None:
 def do_bot(args: argparse.Namespace) -> None:
     """Post approved drafts at their times until Ctrl-C."""
     from popinjay.bots.staying import Watching, stay
+    from popinjay.store.post_queue import DraftState, Queue
     from popinjay.store.run import Run
 
     run = Run.find(args.name, args.home)
@@ -50,9 +51,11 @@ def do_bot(args: argparse.Namespace) -> None:
     )
     with (
         suppress(KeyboardInterrupt, Terminated),
-        progress.listening(quiet=True, stopping=show_post.STOPPING) as listener,
+        progress.listening(quiet=True) as listener,
     ):
         stay(run, args.to, _poster(args, listener, as_json=False), watching)
+    with Queue(run) as queue:
+        show_post.show_stopped(queue.drafts(DraftState.SENDING))
 
 
 def _settings(args: argparse.Namespace, run: Run) -> BotOptions:
@@ -109,7 +112,7 @@ def _show_timers(args: argparse.Namespace, run: Run, chosen: BotOptions) -> None
     from popinjay.bots.bot_settings import schedule_of
     from popinjay.bots.timers import command_words, timers
 
-    words = command_words(run.name, run.path, args.to)
+    words = command_words(run.name, run.path, args.to, allow_local=_allow_local(args))
     made = timers(schedule_of(run.name, chosen), words)
     if args.json:
         terminal.show_json({"persona": run.name, **asdict(made)})

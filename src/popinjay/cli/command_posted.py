@@ -39,7 +39,7 @@ def do_posted(args: argparse.Namespace) -> None:
             {"persona": run.name, "posted": [draft_to_json(draft) for draft in drafts]}
         )
     else:
-        show_post.show_list(run.name, drafts)
+        show_post.show_list(run.name, drafts, counted=args.count)
 
 
 def _allow_local(args: argparse.Namespace) -> bool:

@@ -91,7 +91,7 @@ def _review(persona: Persona) -> None:
 def _decide(args: argparse.Namespace, persona: Persona) -> None:
     """Decide about the drafts that are named."""
     from popinjay.bots import deciding
-    from popinjay.store.post_queue import Queue
+    from popinjay.store.post_queue import DraftState, Queue
 
     with Queue(persona.run) as queue:
         if args.edit:
@@ -100,8 +100,8 @@ def _decide(args: argparse.Namespace, persona: Persona) -> None:
         elif args.undo is not None:
             drafts = [deciding.undo(queue, args.undo)]
         else:
-            decide = deciding.approve if args.approve else deciding.reject
-            drafts = deciding.decide_all(queue, args.approve or args.reject, decide)
+            to = DraftState.APPROVED if args.approve else DraftState.REJECTED
+            drafts = deciding.decide_all(queue, args.approve or args.reject, to)
     _show(args, persona, drafts)
 
 

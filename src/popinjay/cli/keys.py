@@ -33,7 +33,7 @@ def _read(terminal: int) -> str:
     import select
 
     data = os.read(terminal, 1)
-    if not data:
+    if data in (b"", b"\0"):  # a Ctrl-D that came between two keys is read as \0
         return END
     if data[0] == _ESCAPE:
         while select.select([terminal], [], [], _SEQUENCE_SECONDS)[0]:

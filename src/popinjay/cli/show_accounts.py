@@ -50,9 +50,9 @@ def show_accounts(rows: Sequence[Mapping[str, Any]], *, rules: bool) -> None:
     out.print(table)
     for row in rows:
         if row["trouble"]:
-            out.print(Text(f"\n{row['name']}: {row['trouble']}", "red"), soft_wrap=True)
+            out.print(Text(f"\n{row['name']}: {row['trouble']}", "red"))
             if row["hint"]:
-                out.print(Text(row["hint"]), soft_wrap=True)
+                out.print(Text(row["hint"]))
         if rules and "rules" in row:
             _show_rules(row["server"], row["rules"])
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from popinjay.options import BotOptions
     from popinjay.store.post_queue import Draft
 
-STOPPING = "stopping... What was being sent is looked for when it starts again."
 TIMES_SHOWN = 4
 _TEXT_SHOWN = 60  # characters of a draft in a line about it
 
@@ -36,7 +35,9 @@ def show_rules(server: str, rules: Sequence[Rule]) -> None:
         print_error(f"\nThe rules of {server}:\n", indent=0)
         for number, rule in enumerate(rules, 1):
             label = f"{number:>3}. "
-            print_error(f"{label}{one_line(rule.text)}", indent=len(label))
+            for line in rule.text.splitlines():
+                print_error(f"{label}{one_line(line)}", indent=len(label))
+                label = " " * len(label)
 
 
 def show_plan(plan: Plan, chosen: BotOptions) -> None:
@@ -74,6 +75,12 @@ def show_bot(name: str, chosen: BotOptions) -> None:
     _say(f"{name} posts {_rhythm(chosen)}. Ctrl-C stops it.")
 
 
+def show_stopped(sending: Sequence[Draft]) -> None:
+    """Say what a bot that stops has not finished."""
+    for draft in sending:
+        _say(f"Draft {draft.id} was being sent: it is looked for when the bot starts again.")
+
+
 def show_waiting(name: str, upcoming: Upcoming, chosen: BotOptions) -> None:
     """Show what a bot waits for."""
     if upcoming.draft is None:
@@ -104,7 +111,8 @@ def show_status(
     for at in times:
         _say(f"  {_when(at, chosen)}")
     command = shell_command(["post", name])
-    _say(f"Post the next one: {command} --next. Timers: {command} --schedule")
+    _say(f"Post the next one:      {command} --next")
+    _say(f"Have timers post them:  {command} --schedule")
 
 
 def show_timers(made: Timers) -> None:
@@ -125,35 +133,43 @@ def show_deleted(draft: Draft) -> None:
     _say(f"Draft {draft.id} is deleted: {draft.url}")
 
 
-def show_list(name: str, drafts: Sequence[Draft]) -> None:
+def show_list(name: str, drafts: Sequence[Draft], *, counted: bool) -> None:
     """Show what was posted; in a file or pipe one post per line, separated by tabs."""
     if not sys.stdout.isatty():
         for draft in drafts:
-            cells = (draft.id, draft.posted_at, draft.likes, draft.reposts, draft.url, draft.text)
-            _say("\t".join("" if cell is None else one_line(str(cell)) for cell in cells))
+            numbers = (draft.id, draft.posted_at, draft.likes, draft.reposts)
+            cells = ["" if cell is None else str(cell) for cell in (*numbers, _where(draft))]
+            print("\t".join((*cells, one_line(draft.text))))
         return
-    out = console()
     if not drafts:
-        out.print(
-            f"{name} has posted nothing yet. Approve drafts: {shell_command(['queue', name])}"
-        )
+        _say(f"{name} has posted nothing yet. What comes next: {shell_command(['post', name])}")
         return
-    from rich.table import Table
+    for draft in drafts:
+        _show_post(draft)
+    if not counted:
+        _say(f"Count likes: {shell_command(['posted', name])} --count")
+
+
+def _show_post(draft: Draft) -> None:
+    """Show one post; its address stays whole."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("id", "likes", "reposts"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("posted", no_wrap=True)
-    table.add_column("what and where", overflow="fold")
-    for draft in drafts:
-        where = "deleted" if draft.deleted_at else draft.url
-        what = Text.assemble(draft.text, "\n", (where, "dim"))
-        numbers = ["" if found is None else f"{found:,}" for found in (draft.likes, draft.reposts)]
-        table.add_row(str(draft.id), *numbers, _local(draft.posted_at), what)
-    out.print(table)
-    if all(draft.counted_at == "" for draft in drafts):
-        out.print(f"\nCount likes: {shell_command(['posted', name])} --count", style="dim")
+    out = console()
+    reactions = [
+        plural(found, noun)
+        for found, noun in ((draft.likes, "like"), (draft.reposts, "repost"))
+        if found is not None
+    ]
+    label = f"{draft.id:>3}  {_local(draft.posted_at)}"
+    out.print(Text.assemble((label, "bold"), (f"  {', '.join(reactions)}", "cyan")))
+    text = Text(draft.text or "(its text was forgotten)", "" if draft.text else "dim")
+    out.print(Padding(text, (0, 0, 0, 4)))
+    out.print(Text(f"    {_where(draft)}\n", "dim"), soft_wrap=True)
+
+
+def _where(draft: Draft) -> str:
+    return "deleted" if draft.deleted_at else draft.url
 
 
 def posted_to_json(name: str, done: Posted) -> dict[str, Any]:

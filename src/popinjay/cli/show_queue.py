@@ -33,7 +33,8 @@ def show_card(draft: Draft, check: Check, left: int) -> None:
     out = console()
     out.print()
     out.print(card(draft, check, left, out.width))
-    for warning in check.warnings:
+    came_back = [f"It came back: {draft.error}"] if draft.error else []
+    for warning in (*came_back, *check.warnings):
         out.print(Text(f"! {warning}", "yellow"), width=min(out.width, WIDEST), overflow="fold")
 
 
@@ -83,8 +84,8 @@ def show_drafts(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         style = STYLES.get(draft.state, "")
         text = Text(draft.text or "(its text was forgotten)", "" if draft.text else "dim")
-        if draft.url:
-            text.append(f"  {draft.url}", "dim")
+        if more := "deleted" if draft.deleted_at else draft.url or draft.error:
+            text.append(f"  {more}", "dim")
         label = f"{draft.id:>{ids}}{' ' * GAP}{draft.state:<{states}}"
         row = labelled(label, text, width=len(label))
         row.columns[0].style = style or "cyan"

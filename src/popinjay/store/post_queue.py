@@ -127,6 +127,7 @@ class Queue:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")  # a key must survive a power cut
+        self._db.execute("PRAGMA trusted_schema=OFF")  # it may come from an untrusted place
         self._db.execute("PRAGMA secure_delete=ON")  # what is forgotten is gone
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:

@@ -42,6 +42,7 @@ class LoopbackRedirect:
                 if self._server.received.is_set()
                 else "Nobody has authorized popinjay on the server's page.",
                 "Try again, or with --no-browser, which takes the code by hand.",
+                page_hint="Try again.",
             )
         return self._server.code
 
