@@ -55,21 +55,17 @@ Serve = Callable[[int, Path], AbstractContextManager[Account | str]]
 @contextmanager
 def bluesky(posts: int, folder: Path) -> Iterator[Account | str]:
     """Run a real PDS and PLC directory."""
-    from bluesky_network import Network
+    from bluesky_network import running_network
     from repositories import bsky_post
     from servers.install import missing
 
     if why := missing():
         yield why
         return
-    network = Network(folder)
-    try:
-        network.start()
+    with running_network(folder) as network:
         ada = network.sign_up("ada.test")
         ada.write([_record(*bsky_post(_TEXT.format(n, n * 37), n)) for n in range(posts)])
         yield Account("ada.test", network.variables)
-    finally:
-        network.stop()
 
 
 def _record(path: str, record: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:

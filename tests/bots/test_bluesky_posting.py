@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import keyring_standin
-from bluesky_network import Account, Network
+from bluesky_network import Account, Network, running_network
 from faulty_proxy import FaultyProxy
 from pixels import png
 from popinjay.bots import accounts, known_accounts
@@ -42,12 +42,8 @@ PNG = png(7, 100, 50)
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     if why := missing():
         pytest.skip(why)
-    network = Network(tmp_path_factory.mktemp("bluesky"))
-    try:
-        network.start()
+    with running_network(tmp_path_factory.mktemp("bluesky")) as network:
         yield network
-    finally:
-        network.stop()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import pytest
 
-from bluesky_network import Account, Network
+from bluesky_network import Account, Network, running_network
 from mastodon_posting_standin import MastodonProcess
 from popinjay.bots.bot_settings import keep
 from popinjay.store.post_queue import DraftState, Queue
@@ -110,12 +110,8 @@ def mastodon(tmp_path: Path) -> Iterator[MastodonServer]:
 def bluesky(tmp_path: Path) -> Iterator[BlueskyServer]:
     if why := missing():
         pytest.skip(why)
-    network = Network(tmp_path)
-    try:
-        network.start()
+    with running_network(tmp_path) as network:
         yield BlueskyServer(network, network.sign_up("ada.test"))
-    finally:
-        network.stop()
 
 
 def campaign(server: Server, run: Run, kills: int, seed: int) -> Counter[str]:
@@ -186,34 +182,22 @@ def test_six_kills_lose_and_double_nothing(mastodon: MastodonServer, own_home: P
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_hundred_kills_on_mastodons_stand_in(
-    mastodon: MastodonServer,
+@pytest.mark.parametrize("network", ["mastodon", "bluesky"])
+def test_a_hundred_kills_on_each_network(
+    network: str,
     own_home: Path,
     kills: int,
     seed: int,
     record_property: Callable[[str, object], None],
+    request: pytest.FixtureRequest,
 ) -> None:
+    """On a stand-in for Mastodon and the real Bluesky server."""
+    server: Server = request.getfixturevalue(network)
     run, begun = put_queued_persona(own_home), time.monotonic()
-    left = campaign(mastodon, run, kills // 2, seed)
-    check(mastodon, run)
-    _report(record_property, "bot on mastodon", kills // 2, begun)
+    left = campaign(server, run, kills // 2, seed)
+    check(server, run)
+    _report(record_property, f"bot on {network}", kills // 2, begun)
     assert left["sending"] > 0  # some were killed at the moment that matters
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_a_hundred_kills_on_the_real_bluesky_server(
-    bluesky: BlueskyServer,
-    own_home: Path,
-    kills: int,
-    seed: int,
-    record_property: Callable[[str, object], None],
-) -> None:
-    run, begun = put_queued_persona(own_home), time.monotonic()
-    left = campaign(bluesky, run, kills // 2, seed)
-    check(bluesky, run)
-    _report(record_property, "bot on bluesky", kills // 2, begun)
-    assert left["sending"] > 0
 
 
 def _report(record: Callable[[str, object], None], command: str, kills: int, begun: float) -> None:

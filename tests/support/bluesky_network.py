@@ -9,7 +9,8 @@ import signal
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,14 @@ class Account:
                     "writes": writes[begin : begin + _MAX_WRITES],
                 },
             )
+
+
+@contextmanager
+def running_network(folder: Path) -> Iterator[Network]:
+    """Run both servers, with their data in a folder, until the context ends."""
+    network = Network(folder)
+    try:
+        network.start()
+        yield network
+    finally:
+        network.stop()

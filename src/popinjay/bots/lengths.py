@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from popinjay.bots.networks import mastodon_text
+from popinjay.bots.networks import mastodon_text, registry
 from popinjay.bots.networks.bluesky_record import MAX_BYTES, MAX_GRAPHEMES
 from popinjay.bots.networks.mastodon_instance import MAX_CHARACTERS, URL_LENGTH
 from popinjay.text.graphemes import graphemes
@@ -24,7 +24,10 @@ class Network(NamedTuple):
 
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
-    {"bsky": Network("Bluesky", MAX_GRAPHEMES), "mastodon": Network("Mastodon", MAX_CHARACTERS)}
+    {
+        name: Network(registry.network(name).title, limit)
+        for name, limit in (("bsky", MAX_GRAPHEMES), ("mastodon", MAX_CHARACTERS))
+    }
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import popinjay
-from bluesky_network import Account, Network
+from bluesky_network import Account, Network, running_network
 from pixels import png
 from popinjay import sources
 from popinjay.cli.main import main
@@ -41,12 +41,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """Start both servers, once for all tests of this file."""
     if why := missing():
         pytest.skip(why)
-    network = Network(tmp_path_factory.mktemp("bluesky"))
-    try:
-        network.start()
+    with running_network(tmp_path_factory.mktemp("bluesky")) as network:
         yield network
-    finally:
-        network.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ class QueueView {
     this.drafts = [];
     this.done = []; // ids of what was decided here, the last one last
     this.isBusy = false;
-    this.changes = 0; // that were made here
+    this.changes = 0; // decisions made here: an answer from before one of them is not shown
     this.errors = el("div");
     this.counts = el("ul", { class: "counts", "aria-label": "Drafts by state" });
     this.notice = el("div");
